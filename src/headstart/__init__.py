@@ -1,0 +1,37 @@
+"""headstart: put to work, on your own small data, what networks have already learned."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headstart.bundle import Predictor
+    from headstart.runs.estimator import TransferClassifier
+    from headstart.runs.fit import fit
+
+    load = Predictor
+
+__all__ = ["TransferClassifier", "__version__", "fit", "load"]
+
+try:
+    __version__ = metadata.version("headstart")
+except metadata.PackageNotFoundError:  # a source tree that is not installed
+    __version__ = "0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: `import headstart` costs no torch, and `load` never does."""
+    if name == "fit":
+        from headstart.runs.fit import fit
+
+        return fit
+    if name == "load":
+        from headstart.bundle import Predictor
+
+        return Predictor
+    if name == "TransferClassifier":
+        from headstart.runs.estimator import TransferClassifier
+
+        return TransferClassifier
+    raise AttributeError(f"module 'headstart' has no attribute {name!r}")

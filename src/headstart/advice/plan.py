@@ -1,0 +1,155 @@
+"""A budget becomes a plan of work units, once; what is computed afterwards follows the plan, not the clock.
+
+The costs come from a short calibration. The plan is the run's first record, and everything in it is
+a pure function of its arguments, so that resuming a run replays it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from headstart.strategies import TABLE, Strategy
+
+FEWEST_EPOCHS = 4
+"""Fine-tuning for fewer epochs than this mostly measures the warm-up."""
+MOST_EPOCHS = 12
+MOST_SCRATCH_EPOCHS = 40
+STOP_SHARE = 0.15
+"""Share of the training images that decide when to stop."""
+FOLDS = 3
+FEWEST_VALIDATION = 200
+"""With fewer validation images than this, finalists are compared out-of-fold instead."""
+SAFETY = 0.85
+"""Share of the time left that is planned for: a calibration of seconds is a rough measure."""
+DROPPED_FIRST = ("refit", "all", "upper_half", "scratch", "last_block")
+"""What is given up, in this order, where the budget does not allow the fewest epochs for everything."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Measured seconds per image of one backbone.
+
+    Attributes
+    ----------
+    forward : through the whole network, in evaluation mode.
+    step : by strategy, of a training step (forward, backward, update).
+    """
+
+    forward: float
+    step: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of work: the key of its record, what it is, and what it should take."""
+
+    key: str
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do.
+
+    Attributes
+    ----------
+    folds : finalists are compared out-of-fold over so many folds; None means on the validation part.
+    epochs : for each backbone, the epochs of each strategy that trains; a missing one is left out.
+    refit : whether the chosen fine-tuning is repeated on training and validation images together.
+    units : the work in order; training at the cost of the dearest backbone that affords the most of it.
+    notes : what had to be left out, in sentences.
+    """
+
+    folds: int | None
+    epochs: Mapping[str, Mapping[str, int]]
+    refit: bool
+    units: tuple[Unit, ...]
+    notes: tuple[str, ...]
+
+
+def make_plan(
+    rows: Sequence[Strategy],
+    calibrations: Mapping[str, Calibration],
+    *,
+    budget: float,
+    spent: float,
+    counts: tuple[int, int, int],
+) -> Plan:
+    """Share out `budget` seconds, of which `spent` are gone.
+
+    Parameters
+    ----------
+    rows : strategies to try.
+    calibrations : costs of every backbone in the race.
+    counts : images in the training, validation and test part.
+    """
+    n_train, n_val, n_test = counts
+    folds = FOLDS if 0 < n_val < FEWEST_VALIDATION else None
+    pool = n_train + (n_val if folds else 0)
+    controls = any(row.name == "frozen_random" for row in rows)
+    extraction = {name: 5.0 + sum(counts) * c.forward / 2 for name, c in calibrations.items()}
+    heads = 2.0 + 8.0 * min(pool, 20_000) / 1000
+    cost_of_control = max(extraction.values()) + heads if controls else 0.0
+    closing = 12.0 + (n_test + min(n_train, 2000)) * max(c.forward for c in calibrations.values())
+    fixed = sum(extraction.values()) + heads * len(calibrations) + cost_of_control + closing
+    left = SAFETY * (budget - spent - fixed)
+    wanted = [row.name for row in rows if row.trains]
+    shares = {
+        name: _share_out(wanted, c, seconds=left, pool=pool, folds=folds, n_all=n_train + n_val)
+        for name, c in calibrations.items()
+    }
+    # Fine-tuned will be one of those that afford the most strategies.
+    dearest = max(calibrations, key=lambda name: (len(shares[name][0]), calibrations[name].forward))
+    _, refit = shares[dearest]
+    units = [Unit(f"probe/{name}", f"features and heads of {name}", extraction[name] + heads) for name in calibrations]
+    if controls:
+        units.append(Unit("candidate/frozen_random", TABLE["frozen_random"].title, cost_of_control))
+    for row in wanted:
+        epochs = shares[dearest][0].get(row, 0)
+        seconds = epochs * _epoch(row, calibrations[dearest], pool=pool, folds=folds)
+        if epochs:
+            units.append(Unit(f"candidate/{row}", f"{TABLE[row].title}, at most {epochs} epochs", seconds))
+    units.append(Unit("final", "the model handed back, its test and its page", closing))
+    notes = _notes(wanted, shares[dearest][0], folds=folds, n_val=n_val)
+    return Plan(folds, {name: share for name, (share, _) in shares.items()}, refit, tuple(units), notes)
+
+
+def _share_out(
+    wanted: Sequence[str], cost: Calibration, *, seconds: float, pool: int, folds: int | None, n_all: int
+) -> tuple[dict[str, int], bool]:
+    """Equal epochs for all strategies that train; what is left over goes to training from scratch."""
+    rows = list(wanted)
+    refit = any(TABLE[row].pretrained for row in rows)
+    for dropped in ("", *DROPPED_FIRST):
+        refit = refit and dropped != "refit"
+        rows = [row for row in rows if row != dropped]
+        each = {row: _epoch(row, cost, pool=pool, folds=folds) for row in rows}
+        last = max((cost.step[row] for row in rows if TABLE[row].pretrained), default=0.0) * n_all if refit else 0.0
+        epochs = int(seconds / (sum(each.values()) + last)) if rows and seconds > 0 else 0
+        if epochs >= FEWEST_EPOCHS or not rows:
+            break
+    share = dict.fromkeys(rows, min(epochs, MOST_EPOCHS))
+    if "scratch" in share:
+        over = seconds - share["scratch"] * (sum(each.values()) + last)
+        share["scratch"] = min(MOST_SCRATCH_EPOCHS, share["scratch"] + max(0, int(over / each["scratch"])))
+    return share, refit and bool(rows)
+
+
+def _epoch(row: str, cost: Calibration, *, pool: int, folds: int | None) -> float:
+    """Seconds of one epoch with its early-stopping check, over all folds."""
+    seen = pool * (folds - 1) / folds if folds else pool
+    once = (1 - STOP_SHARE) * seen * cost.step[row] + STOP_SHARE * seen * cost.forward
+    return once * (folds or 1)
+
+
+def _notes(wanted: Sequence[str], share: Mapping[str, int], *, folds: int | None, n_val: int) -> tuple[str, ...]:
+    notes = []
+    if folds:
+        fact = f"{n_val} validation images are few"
+        notes.append(f"{fact}: candidates are compared out-of-fold over {folds} folds of training and validation part.")
+    left_out = [TABLE[row].title for row in wanted if row not in share]
+    if left_out:
+        notes.append(f"The budget is too small to try: {', '.join(left_out)}.")
+    return tuple(notes)

@@ -1,0 +1,21 @@
+"""Pretrained networks by name: preprocessing, ordered cuts, fingerprints, freezing, engines."""
+
+from headstart.backbones.backbone import Backbone, Preprocessing
+from headstart.backbones.bank import Listing, load, load_random, names, resolve
+from headstart.backbones.engines import Engine, Opened, open_engine
+from headstart.backbones.transferred import Transferred, state_digest
+
+__all__ = [
+    "Backbone",
+    "Engine",
+    "Listing",
+    "Opened",
+    "Preprocessing",
+    "Transferred",
+    "load",
+    "load_random",
+    "names",
+    "open_engine",
+    "resolve",
+    "state_digest",
+]

@@ -1,0 +1,137 @@
+"""A backbone: a plain torch module with its preprocessing, ordered cuts and fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from headstart.backbones.cuts import Network, find_segments
+from headstart.errors import BackboneError
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image becomes the network's input: a square of `size` pixels, (value/255 − mean)/std."""
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def tensor(self, pixels: np.ndarray | Tensor) -> Tensor:
+        """uint8 (n, size, size, 3) → float32 (n, 3, size, size), normalised."""
+        x = torch.as_tensor(pixels).permute(0, 3, 1, 2).float() / 255
+        mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (self.mean, self.std))
+        return (x - mean) / std
+
+
+class Backbone(nn.Module):
+    """A network that can be cut at named places, from the stem to the pooled top.
+
+    Parameters
+    ----------
+    network : a timm model; its state dict stays under its own names.
+    name : how a user names this backbone, e.g. ``packaged/efficientnet_lite0``.
+    architecture : timm's name of the architecture.
+    preprocessing : size, mean and standard deviation of its input.
+
+    Attributes
+    ----------
+    cuts : ``stem``, blocks under timm's names, ``top`` (pooled, before the classifier) and, where
+        the network has a classifier, ``logits``.
+    widths : number of pooled features at each cut.
+
+    Raises
+    ------
+    BackboneError : the network does not run at this size.
+    """
+
+    def __init__(self, network: Network, name: str, *, architecture: str, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.network: Network = network
+        self.name = name
+        self.architecture = architecture
+        self.preprocessing = preprocessing
+        size = preprocessing.size
+        example = torch.linspace(-1, 1, 3 * size * size).view(1, 3, size, size)
+        try:
+            self._segments = find_segments(network, example)
+            self._channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
+            has_logits = isinstance(network.get_classifier(), nn.Linear)
+            self.cuts = (*(s.cut for s in self._segments), *(("logits",) if has_logits else ()))
+            self.widths = {cut: z.shape[1] for cut, z in self._measure(example).items()}
+        except (RuntimeError, AssertionError, ValueError, AttributeError) as error:
+            said = (str(error) or type(error).__name__).splitlines()[0]
+            fact = f"{name} does not run on images of {size} × {size} pixels: {said}"
+            raise BackboneError(fact, "Try another --size; 224 is what most networks were trained on.") from error
+
+    def _measure(self, example: Tensor) -> dict[str, Tensor]:
+        was_training = self.training
+        self.eval()
+        with torch.no_grad():
+            pooled = self(example)
+        self.train(was_training)
+        return dict(zip(self.cuts, pooled, strict=True))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Pooled features at every cut, in order: (n, 3, h, w) → one (n, d) per cut.
+
+        Pooling is the mean over positions (or tokens); ``top`` is the network's own pooling.
+        """
+        pooled = []
+        for segment in self._segments:
+            x = segment.module(x)
+            pooled.append(self.pool(x))
+        if self.cuts[-1] == "logits":
+            pooled.append(self.network.get_classifier()(x))
+        return tuple(pooled)
+
+    def pool(self, y: Tensor) -> Tensor:
+        """Mean over positions of an activation: (n, c, h, w), (n, h, w, c), (n, tokens, c) → (n, c)."""
+        if y.dim() == 4:
+            return y.mean((1, 2)) if self._channels_last else y.mean((2, 3))
+        return y.mean(1) if y.dim() == 3 else y
+
+    def lower(self, cut: str) -> nn.Sequential:
+        """What is kept or frozen: image → activation at `cut` (parameters shared with this one)."""
+        return nn.Sequential(*(s.module for s in self._segments[: self._place(cut) + 1]))
+
+    def upper(self, cut: str) -> nn.Sequential:
+        """What is retrained: activation at `cut` → features at ``top``; ``""`` means the whole."""
+        start = self._place(cut) + 1 if cut else 0
+        return nn.Sequential(*(s.module for s in self._segments[start:]))
+
+    def cut_off_top(self) -> None:
+        """Remove the source's classifier: from here on the last cut is ``top``."""
+        self.network.reset_classifier(0)
+        self.cuts = tuple(cut for cut in self.cuts if cut != "logits")
+        self.widths.pop("logits", None)
+
+    def _place(self, cut: str) -> int:
+        names = [s.cut for s in self._segments]
+        if cut not in names:
+            raise BackboneError(f"{self.name} has no cut {cut!r}.", f"Its cuts: {', '.join(names)}.")
+        return names.index(cut)
+
+    def fingerprint(self, cut: str = "top") -> str:
+        """Hash of everything that changes the features at `cut`: architecture, size, weights up to it."""
+        modules: list[nn.Module] = [self.lower("top" if cut == "logits" else cut)]
+        classifier = self.network.get_classifier()
+        if cut == "logits":
+            modules.append(classifier)
+        # Some heads hold the classifier beside the pooling; it does not change what is pooled.
+        outside = set() if cut == "logits" else _identities(classifier)
+        digest = hashlib.blake2b(f"{self.architecture}|{cut}|{self.preprocessing}".encode(), digest_size=16)
+        for module in modules:
+            for tensor in (*module.parameters(), *module.buffers()):
+                if id(tensor) not in outside:
+                    digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+
+def _identities(classifier: nn.Module | tuple[nn.Module, ...]) -> set[int]:
+    parts = classifier if isinstance(classifier, tuple) else (classifier,)
+    return {id(tensor) for part in parts for tensor in part.parameters()}

@@ -1,0 +1,187 @@
+"""`headstart`: the commands. Nothing heavy is imported before it is needed, so that --help is quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headstart.cli.show import Terminal
+
+app = typer.Typer(
+    name="headstart",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Put to work, on your own small data, what networks have already learned.",
+)
+cache_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help="What is kept between runs.")
+app.add_typer(cache_app, name="cache")
+
+Out = Annotated[Path, typer.Option("--out", help="The run's folder; the same command goes on where it was.")]
+Budget = Annotated[str, typer.Option(help="Time for the whole run, like 90s, 8m or 1.5h.")]
+Backbones = Annotated[
+    list[str] | None,
+    typer.Option("--backbone", help="A backbone or a glob; repeatable. All packaged ones by default."),
+]
+StrategyName = Annotated[str, typer.Option(help="auto, probe, finetune, or one row, e.g. last_block.")]
+Seed = Annotated[int, typer.Option(help="Of the split and of the training.")]
+Size = Annotated[int, typer.Option(help="Side of the squares that images are resized to, in pixels.")]
+SplitShares = Annotated[str, typer.Option("--split", help="Train/val/test, where the data do not say.")]
+MetricName = Annotated[str, typer.Option("--metric", help="accuracy, balanced_accuracy or macro_f1.")]
+Margin = Annotated[float, typer.Option(help="Points of the metric that are not worth paying for.")]
+ClassWeight = Annotated[str, typer.Option(help="balanced weighs rare classes up in fitting; none does not.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Make a broken image an error.")]
+MaxPixels = Annotated[int, typer.Option(help="Cap on an image's width x height.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, all else on stderr.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that headstart fit wrote.")]
+
+
+@app.command("fit")
+def fit_command(
+    data: Annotated[
+        Path, typer.Argument(metavar="DIR", help="DIR/<class>/<image>, or a table path,label[,split,group].")
+    ],
+    out: Out,
+    budget: Budget = "8m",
+    backbone: Backbones = None,
+    strategy: StrategyName = "auto",
+    seed: Seed = 0,
+    size: Size = 128,
+    split: SplitShares = "60/20/20",
+    metric: MetricName = "accuracy",
+    margin: Margin = 0.5,
+    class_weight: ClassWeight = "none",
+    device: Device = "auto",
+    strict: Strict = False,
+    max_pixels: MaxPixels = 64_000_000,
+    as_json: Json = False,
+) -> None:
+    """Labelled images in, an adapted model and the evidence out."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.runs.fit import fit
+        from headstart.runs.options import parse_split
+
+        run = fit(
+            data,
+            out,
+            budget=budget,
+            backbones=backbone or (),
+            strategy=strategy,
+            seed=seed,
+            size=size,
+            split=parse_split(split),
+            metric=metric,
+            margin=margin,
+            class_weight=class_weight,
+            device=device,
+            strict=strict,
+            max_pixels=max_pixels,
+            progress=terminal.progress,
+            on_record=terminal.show,
+        )
+        terminal.close(run, as_json=as_json)
+
+
+@app.command("predict")
+def predict_command(
+    run: RunFolder,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE_OR_DIR...", help="Files, or folders of files.")],
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name for each image.")] = 1,
+    as_csv: Annotated[bool, typer.Option("--csv", help="path,class,probability on stdout.")] = False,
+    as_json: Json = False,
+    max_pixels: MaxPixels = 64_000_000,
+) -> None:
+    """Name the classes of images with a run's model; needs nothing but its folder."""
+    with Terminal(quiet=as_json or as_csv) as terminal:
+        from headstart.bundle import Predictor
+        from headstart.cli.tables import print_predictions
+        from headstart.problem import read_unlabelled
+
+        predictor = Predictor(run)
+        paths = read_unlabelled(images).x.images
+        assert isinstance(paths, tuple)
+        found = list(predictor.each(paths, top=top, max_pixels=max_pixels, progress=terminal.progress))
+        form = "json" if as_json else "csv" if as_csv else "table"
+        print_predictions(terminal, found, form=form)
+
+
+@app.command("report")
+def report_command(run: RunFolder, as_json: Json = False) -> None:
+    """(Re)draw the page from a run's records alone."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.report import draw
+
+        terminal.say_path("report", draw(run), as_json=as_json)
+
+
+@app.command("backbones")
+def backbones_command(as_json: Json = False) -> None:
+    """What can be transferred from, and whether its weights are at hand."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.backbones import names
+        from headstart.cli.tables import print_backbones
+
+        print_backbones(terminal, names(), as_json=as_json)
+
+
+@cache_app.callback()
+def cache_command(context: typer.Context, as_json: Json = False) -> None:
+    """What is kept between runs: pixels, features, compiled graphs (HEADSTART_CACHE moves it)."""
+    if context.invoked_subcommand is not None:
+        return
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.cli.tables import print_cache
+        from headstart.runs.caching import entries
+        from headstart.runs.machine import cache_folder
+
+        print_cache(terminal, cache_folder(), entries(cache_folder()), as_json=as_json)
+
+
+@cache_app.command("prune")
+def prune_command(
+    to: Annotated[str, typer.Option("--to", help="Size to shrink to, like 1GB; 0 empties the cache.")] = "0",
+    as_json: Json = False,
+) -> None:
+    """Remove the least recently used entries."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.cli.tables import print_pruned
+        from headstart.runs.caching import parse_bytes, prune
+        from headstart.runs.machine import cache_folder
+
+        print_pruned(terminal, prune(cache_folder(), to=parse_bytes(to)), as_json=as_json)
+
+
+@app.command("demo")
+def demo_command(
+    out: Out = Path("demo-run"),
+    budget: Budget = "5m",
+    backbone: Backbones = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """The main job on handwritten digits that come with scikit-learn: a task far from ImageNet."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.runs.demo import write_digits
+        from headstart.runs.fit import fit
+        from headstart.runs.machine import cache_folder
+
+        data = write_digits(cache_folder() / "digits")
+        run = fit(
+            data,
+            out,
+            budget=budget,
+            backbones=backbone or (),
+            seed=seed,
+            progress=terminal.progress,
+            on_record=terminal.show,
+        )
+        terminal.close(run, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line; exit 0 well, 2 a user's mistake, 1 our own fault, 130 interrupted."""
+    app()

@@ -1,0 +1,99 @@
+"""Tables of the small commands, for people, for spreadsheets and for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from headstart.cli.show import Terminal
+
+if TYPE_CHECKING:
+    from headstart.backbones import Listing
+    from headstart.bundle import Prediction
+    from headstart.runs.caching import Entry
+
+
+def print_predictions(terminal: Terminal, found: Sequence[Prediction], *, form: str) -> None:
+    """One line for each image and class; what could not be read keeps its line and says why."""
+    if form == "json":
+        rows = [
+            {
+                "path": one.path,
+                "error": one.error or None,
+                "top": [{"class": name, "probability": share} for name, share in one.top],
+            }
+            for one in found
+        ]
+        _json(rows)
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(["path", "class", "probability"])
+        for one in found:
+            writer.writerows([one.path, name, f"{share:.6f}"] for name, share in one.top)
+            if one.error:
+                writer.writerow([one.path, "", ""])
+    else:
+        table = Table("image", "class", "probability", box=None, pad_edge=False)
+        for one in found:
+            for name, share in one.top:
+                table.add_row(one.path, name, f"{100 * share:.1f} %")
+            if one.error:
+                table.add_row(one.path, one.error, "")
+        terminal.console.print(table)
+    broken = [one for one in found if one.error]
+    for one in broken:
+        sys.stderr.write(f"{one.path} was left out: {one.error}\n")
+    if broken:
+        sys.stderr.write(f"{len(broken)} of {len(found)} files could not be read.\n")
+
+
+def print_backbones(terminal: Terminal, listings: Sequence[Listing], *, as_json: bool) -> None:
+    """Names that are known beforehand, and how the others are written."""
+    if as_json:
+        _json([asdict(one) for one in listings])
+        return
+    table = Table("name", "architecture", "weights", "", box=None, pad_edge=False)
+    for one in listings:
+        table.add_row(one.name, one.architecture, "at hand" if one.at_hand else "not here", one.note)
+    terminal.console.print(table)
+    terminal.console.print(
+        "\nAlso: timm/NAME (any pretrained network of timm's; downloads once), file:PATH@ARCHITECTURE\n"
+        "(.safetensors or .pth), run:DIR (what an earlier run handed back), random/ARCHITECTURE (the control)."
+    )
+
+
+def print_cache(terminal: Terminal, folder: Path, listed: Sequence[Entry], *, as_json: bool) -> None:
+    """What the cache holds."""
+    if as_json:
+        entries = [{"room": e.room, "name": e.name, "bytes": e.bytes, "used": e.used} for e in listed]
+        _json({"folder": str(folder), "bytes": sum(e.bytes for e in listed), "entries": entries})
+        return
+    from headstart.report.wording import size
+
+    table = Table("what", "entry", "size", box=None, pad_edge=False)
+    for entry in listed:
+        table.add_row(entry.room, entry.name, size(entry.bytes))
+    if listed:
+        terminal.console.print(table)
+    terminal.console.print(f"{folder}: {len(listed)} entries, {size(sum(e.bytes for e in listed))}")
+
+
+def print_pruned(terminal: Terminal, removed: Sequence[Entry], *, as_json: bool) -> None:
+    """What was removed."""
+    if as_json:
+        _json({"removed": [e.name for e in removed], "bytes": sum(e.bytes for e in removed)})
+        return
+    from headstart.report.wording import size
+
+    terminal.console.print(f"Removed {len(removed)} entries, {size(sum(e.bytes for e in removed))}.")
+
+
+def _json(document: object) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")

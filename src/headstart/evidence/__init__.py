@@ -1,0 +1,21 @@
+"""Arrays in, numbers with intervals out. No model, no file, no choice."""
+
+from headstart.evidence.bootstrap import Difference, Interval, best_of, interval, paired, simultaneous
+from headstart.evidence.calibration import fit_temperature, softmax
+from headstart.evidence.metrics import METRICS, Metric, calibration_error, confusion, log_loss
+
+__all__ = [
+    "METRICS",
+    "Difference",
+    "Interval",
+    "Metric",
+    "best_of",
+    "calibration_error",
+    "confusion",
+    "fit_temperature",
+    "interval",
+    "log_loss",
+    "paired",
+    "simultaneous",
+    "softmax",
+]

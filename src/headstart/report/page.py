@@ -1,0 +1,88 @@
+"""The page of a run: one file, without a network, drawn from its records."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from headstart.records import writing
+from headstart.report.reading import Run, read
+from headstart.report.sections import candidates, curves, data, mistakes, probes, repeat, spent, tested, verdict
+
+Section = Callable[[Run], dict[str, Any] | None]
+
+SECTIONS: tuple[tuple[str, str, Section], ...] = (
+    ("verdict", "The verdict", verdict.section),
+    ("candidates", "Freeze or fine-tune?", candidates.section),
+    ("probes", "Where to cut", probes.section),
+    ("curves", "How the training went", curves.section),
+    ("tested", "Class by class", tested.section),
+    ("mistakes", "The worst mistakes", mistakes.section),
+    ("data", "The data’s own problems", data.section),
+    ("spent", "What was spent where", spent.section),
+    ("repeat", "How to repeat it", repeat.section),
+)
+"""In the order of the page: the name of the template and the anchor, the heading, what fills it."""
+
+
+def draw(run: Path) -> Path:
+    """Draw `run`/report.html from the records and the pictures of the run in that folder.
+
+    It needs no image of the data set, and draws an unfinished run as far as it went.
+
+    Returns
+    -------
+    The path of the page; it is replaced as a whole or not at all.
+
+    Raises
+    ------
+    RunError : the folder holds no records, or a line of them is not a record.
+    StorageError : the page cannot be written.
+    """
+    page = Path(run) / "report.html"
+    content = render(read(Path(run)))
+    with writing(page) as temporary:
+        # A file name may hold half a surrogate pair, which no encoding of a page can.
+        temporary.write_bytes(content.encode("utf-8", "replace"))
+    return page
+
+
+def render(run: Run) -> str:
+    """The whole page as text; the same records and pictures give the same text."""
+    environment = _environment()
+    filled = [
+        {"name": name, "title": title, "facts": facts}
+        for name, title, section in SECTIONS
+        if (facts := section(run)) is not None
+    ]
+    script = environment.get_template("page.js").render()
+    return environment.get_template("page.html.j2").render(
+        sections=filled,
+        name=_name(run),
+        fingerprint=run.data.data if run.data else "",
+        unfinished=bool(run.missing),
+        script=Markup(script),
+        # Names of classes and files are foreign text: should one ever get past the escaping, it still cannot run.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _name(run: Run) -> str:
+    root = str((run.data.detail.get("root") if run.data else None) or run.options.get("data") or run.folder.name)
+    return root.replace("\\", "/").rstrip("/").rpartition("/")[2] or root
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("headstart.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,110 @@
+"""The records of a run, sorted by what the report asks of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from headstart.errors import RunError
+from headstart.records import Journal, Record
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its records tell it; whatever is not measured yet is None or empty."""
+
+    folder: Path
+    plan: Record | None
+    data: Record | None
+    probes: tuple[Record, ...]
+    candidates: tuple[Record, ...]
+    verdict: Record | None
+    final: Record | None
+    test: Record | None
+    bundle: Record | None
+    spent: Record | None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the user asked, resolved."""
+        return dict(self.plan.detail.get("options") or {}) if self.plan else {}
+
+    @property
+    def metric(self) -> str:
+        """The metric that every `value` of this run holds."""
+        return str(self.options.get("metric") or "accuracy")
+
+    @property
+    def folds(self) -> int | None:
+        """The number of folds that the candidates were compared over, or None for one validation part."""
+        return self.plan.detail.get("folds") if self.plan else None
+
+    @property
+    def chosen(self) -> str:
+        """The strategy that the verdict chose; of a lone candidate, that one."""
+        if self.verdict is not None:
+            return str(self.verdict.detail.get("chosen") or "")
+        return self.final.strategy if self.final else ""
+
+    @property
+    def missing(self) -> list[str]:
+        """What a finished run has and this one does not. A lone candidate needs no verdict."""
+        needed: dict[str, Record | None] = {"the plan": self.plan, "the data": self.data}
+        if len(self.candidates) != 1:
+            needed["the verdict"] = self.verdict
+        needed |= {"the final model": self.final, "the test": self.test, "what was spent": self.spent}
+        return [name for name, record in needed.items() if record is None]
+
+    def title(self, strategy: str) -> str:
+        """The title that a candidate's record gives its strategy; empty where it has none."""
+        titles = {r.strategy: str(r.detail.get("title") or "") for r in self.candidates}
+        return titles.get(strategy, "")
+
+
+def read(folder: Path) -> Run:
+    """Read the records of the run in `folder`.
+
+    Raises
+    ------
+    RunError : the folder holds no records, or a line of them is not a record.
+    """
+    path = Path(folder) / "records.jsonl"
+    if not path.is_file():
+        raise RunError(f"{folder} holds no records.jsonl.", "Name the folder that `headstart fit` wrote.")
+    journal = Journal(path)
+    single = {what: found[-1] if (found := journal.of(what)) else None for what in _SINGLE}
+    return Run(
+        folder=Path(folder), probes=tuple(journal.of("probe")), candidates=tuple(journal.of("candidate")), **single
+    )
+
+
+_SINGLE = ("plan", "data", "verdict", "final", "test", "bundle", "spent")
+
+
+class Paired(NamedTuple):
+    """A difference of two candidates on the same images, with its interval."""
+
+    difference: float | None
+    low: float | None
+    high: float | None
+
+
+def difference(verdict: Record | None, strategy: str, reference: str) -> Paired | None:
+    """`strategy` minus `reference`, paired, whichever way round the verdict compared them."""
+    for found in (verdict.detail.get("comparisons") or []) if verdict else []:
+        value, low, high = (found.get(name) for name in ("difference", "low", "high"))
+        if (found.get("a"), found.get("b")) == (strategy, reference):
+            return Paired(value, low, high)
+        if (found.get("a"), found.get("b")) == (reference, strategy):
+            return Paired(_minus(value), _minus(high), _minus(low))
+    return None
+
+
+def _minus(value: float | None) -> float | None:
+    return None if value is None else -value
+
+
+def total(record: Record, name: str) -> Any:
+    """A total of the `spent` record, which may stand under its detail, its cost or its metrics."""
+    return next((d[name] for d in (record.detail, record.cost, record.metrics) if name in d), None)

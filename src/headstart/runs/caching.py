@@ -1,0 +1,72 @@
+"""What is kept between runs: pixels, features, compiled graphs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.errors import OptionError
+from headstart.records.files import storage_errors
+
+ROOMS = ("pixels", "features", "engines")
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One folder of the cache: what it is, its size, when it was last written or read from."""
+
+    room: str
+    name: str
+    path: Path
+    bytes: int
+    used: float
+
+
+def entries(cache: Path) -> list[Entry]:
+    """All entries, the least recently used first."""
+    found = []
+    for room in ROOMS:
+        for path in sorted((cache / room).glob("*")) if (cache / room).is_dir() else ():
+            files = [f.stat() for f in path.rglob("*") if f.is_file()] if path.is_dir() else [path.stat()]
+            used = max((max(s.st_mtime, s.st_atime) for s in files), default=path.stat().st_mtime)
+            found.append(Entry(room, path.name, path, sum(s.st_size for s in files), used))
+    return sorted(found, key=lambda entry: entry.used)
+
+
+def prune(cache: Path, *, to: int = 0) -> list[Entry]:
+    """Remove the least recently used entries until `to` bytes are left; gives what was removed.
+
+    Raises
+    ------
+    StorageError : the cache may not be written.
+    """
+    kept = entries(cache)
+    total = sum(entry.bytes for entry in kept)
+    removed = []
+    for entry in kept:
+        if total <= to:
+            break
+        with storage_errors(entry.path):
+            shutil.rmtree(entry.path) if entry.path.is_dir() else entry.path.unlink()
+        total -= entry.bytes
+        removed.append(entry)
+    return removed
+
+
+def parse_bytes(text: str) -> int:
+    """``"1GB"``, ``"500M"``, ``"0"`` → bytes.
+
+    >>> parse_bytes("1.5GB")
+    1500000000
+
+    Raises
+    ------
+    OptionError : not a size.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)B?\s*", text.upper())
+    if match is None:
+        raise OptionError(f"{text!r} is not a size.", "Write it like 500MB or 1GB.")
+    return int(float(match[1]) * UNITS[match[2]])

@@ -1,0 +1,82 @@
+"""A few seconds of measuring, from which a plan of the whole run is made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import nn
+
+from headstart.advice import Calibration
+from headstart.backbones import Backbone, Transferred, load
+from headstart.data.batches import Batch
+from headstart.objectives import CrossEntropy
+from headstart.strategies import Strategy, frozen_cut
+
+BATCH = 16
+ROUNDS = 4
+
+
+def calibrate(
+    names: Sequence[str], rows: Sequence[Strategy], *, size: int, k: int, device: torch.device
+) -> dict[str, Calibration]:
+    """Seconds per image, forward and training, of every backbone.
+
+    Training is measured on the first backbone; the others' costs follow in the ratio of their
+    forward passes. The fastest of several rounds counts: whatever else the machine does for a
+    moment can only make a round slower.
+    """
+    x = torch.zeros(BATCH, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
+    calls: dict[str, Callable[[], object]] = {}
+    for name in names:
+        backbone = load(name, size=size).to(device).to(memory_format=torch.channels_last)
+        calls[name] = _forward(backbone, x)
+    for row in rows:
+        if row.trains:
+            backbone = load(names[0], size=size).to(device).to(memory_format=torch.channels_last)
+            calls[row.name] = _step(row, backbone, x, k)
+    seconds = _fastest(calls, x)
+    steps = {row.name: seconds[row.name] for row in rows if row.trains}
+    return {
+        name: Calibration(seconds[name], {row: step * seconds[name] / seconds[names[0]] for row, step in steps.items()})
+        for name in names
+    }
+
+
+def _forward(backbone: Backbone, x: torch.Tensor) -> Callable[[], object]:
+    whole = backbone.upper("")
+
+    def forward() -> None:
+        with torch.inference_mode():
+            whole(x)
+
+    return forward
+
+
+def _step(row: Strategy, backbone: Backbone, x: torch.Tensor, k: int) -> Callable[[], object]:
+    head = nn.Linear(backbone.widths["top"], k).to(x.device)
+    model = Transferred(backbone, head, frozen=frozen_cut(row, backbone.cuts)).train()
+    batch = Batch(x, torch.arange(BATCH, device=x.device) % k)
+    objective = CrossEntropy()
+    optimizer = torch.optim.AdamW(model.trainable(), lr=0.0, fused=True)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        objective(model, batch, 0.0)["cross_entropy"].backward()
+        optimizer.step()
+
+    return step
+
+
+def _fastest(calls: Mapping[str, Callable[[], object]], x: torch.Tensor) -> dict[str, float]:
+    """Seconds an image of each call: all calls in turn, a round to warm up and some that count."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(ROUNDS + 1):
+        for name, call in calls.items():
+            started = time.perf_counter()
+            call()
+            if x.is_cuda:
+                torch.cuda.synchronize()
+            times[name].append(time.perf_counter() - started)
+    return {name: min(measured[1:]) / len(x) for name, measured in times.items()}

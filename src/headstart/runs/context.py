@@ -1,0 +1,92 @@
+"""What every stage of a run needs: where it writes, what was asked, whom it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+
+from headstart.backbones import Preprocessing
+from headstart.data import Duplicates, Split, Survey
+from headstart.data.batches import Batches
+from headstart.problem import Labelled
+from headstart.records import Journal, Record, writing
+from headstart.runs.options import Options
+
+
+@dataclass(frozen=True)
+class Context:
+    """A run in progress.
+
+    Attributes
+    ----------
+    folder : the run's folder; `journal` is its ``records.jsonl``.
+    progress : told (stage, done, total).
+    on_record : told every record when it is measured, and again when a run is resumed.
+    """
+
+    folder: Path
+    journal: Journal
+    options: Options
+    cache: Path
+    device: torch.device
+    progress: Callable[[str, int, int], None]
+    on_record: Callable[[Record], None]
+
+    def note(self, record: Record) -> None:
+        """Write a record down, and tell whoever listens."""
+        self.journal.append(record)
+        self.on_record(record)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The data, read and split.
+
+    Attributes
+    ----------
+    groups : int64 (n,), what stays on one side of every split.
+    fingerprint : hash of all images and labels.
+    """
+
+    labelled: Labelled
+    survey: Survey
+    duplicates: Duplicates
+    groups: np.ndarray
+    split: Split
+    fingerprint: str
+
+    @property
+    def y(self) -> np.ndarray:
+        """Classes of all images, (n,)."""
+        return self.labelled.y
+
+    @property
+    def k(self) -> int:
+        """Number of classes."""
+        return len(self.labelled.task.classes)
+
+    def batches(self, indices: np.ndarray, preprocessing: Preprocessing, *, size: int, device: torch.device) -> Batches:
+        """Images at `indices` with their labels, prepared for a network."""
+
+        def prepare(pixels: np.ndarray) -> torch.Tensor:
+            return preprocessing.tensor(torch.from_numpy(pixels).to(device))
+
+        return Batches(self.survey.pixels, prepare, indices, self.y[indices], size)
+
+
+def keep_predictions(path: Path, indices: np.ndarray, probabilities: np.ndarray) -> None:
+    """Write probabilities (m, k) of the images at `indices` (m,)."""
+    with writing(path) as temporary:
+        arrays = {"indices": indices.astype("i8"), "probabilities": probabilities.astype("f4")}
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
+
+
+def kept_predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Inverse of `keep_predictions`."""
+    arrays = load_file(path)
+    return arrays["indices"], arrays["probabilities"]

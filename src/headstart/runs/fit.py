@@ -1,0 +1,281 @@
+"""The main job: labelled images in, an adapted model and the evidence out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from headstart.advice import Calibration, Plan, Unit, make_plan
+from headstart.backbones import load, resolve
+from headstart.data import MAX_PIXELS
+from headstart.errors import OptionError, RunError
+from headstart.problem import Labelled, labelled_arrays, read_labelled
+from headstart.records import Journal, Record, writing
+from headstart.records.files import storage_errors
+from headstart.report import draw, model_card
+from headstart.runs.calibrating import calibrate
+from headstart.runs.candidates import Source, run_candidate
+from headstart.runs.closing import fit_final, test_once, write_bundle, write_metrics
+from headstart.runs.context import Context, Prepared
+from headstart.runs.deciding import reach_verdict
+from headstart.runs.machine import cache_folder, machine, peak_bytes
+from headstart.runs.options import Options, parse_budget, text_of
+from headstart.runs.preparing import prepare, write_split
+from headstart.runs.probing import timed_probe
+from headstart.runs.run import Run
+from headstart.strategies import TABLE, Strategy, chosen
+
+Data = Path | str | tuple[np.ndarray, np.ndarray]
+
+
+def fit(
+    data: Data,
+    out: Path | str,
+    *,
+    budget: str | float = "8m",
+    backbones: Sequence[str] = (),
+    strategy: str = "auto",
+    seed: int = 0,
+    size: int = 128,
+    split: tuple[float, float, float] = (0.6, 0.2, 0.2),
+    metric: str = "accuracy",
+    margin: float = 0.5,
+    class_weight: str = "none",
+    device: str = "auto",
+    strict: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    on_record: Callable[[Record], None] = lambda record: None,
+) -> Run:
+    """Find out what is worth transferring to a task, and hand back the adapted model.
+
+    Parameters
+    ----------
+    data : a folder ``DIR/<class>/<image>`` or ``DIR/{train,val,test}/<class>/<image>``, a table with
+        the columns ``path,label[,split,group]``, or a pair (uint8 images, labels).
+    out : the run's folder. If it holds the same question, unfinished, the run goes on where it was.
+    budget : time for the whole run, like ``"8m"``; it is turned into a plan of work, once.
+    backbones : names or globs (`headstart backbones`); all packaged ones by default.
+    strategy : ``auto``, ``probe``, ``finetune``, or a row of `headstart.strategies.TABLE`.
+    seed : of the split and of the training.
+    size : side of the squares that images are resized to, in pixels.
+    split : shares of training, validation and test part, where the data do not say; they add up to 1.
+    metric : what to choose by: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``.
+    margin : points of the metric that are not worth paying for.
+    class_weight : ``balanced`` weighs rare classes up in fitting, ``none`` does not.
+    device : ``auto``, ``cpu`` or ``cuda``.
+    strict : make a broken image an error; otherwise it is named, counted and left out.
+    max_pixels : cap on an image's width × height.
+    progress : told (stage, done, total).
+    on_record : told every record.
+
+    Returns
+    -------
+    The finished run: verdict, records, predictor.
+
+    Raises
+    ------
+    HeadstartError : what is wrong with the data, an option, the machine or the folder.
+    """
+    started = time.perf_counter()
+    options = Options(
+        data=text_of(data) if isinstance(data, Path | str) else "arrays",
+        backbones=tuple(resolve(backbones)),
+        strategy=strategy,
+        budget=parse_budget(budget),
+        seed=seed,
+        size=size,
+        split=(split[0], split[1], split[2]),
+        metric=metric,
+        margin=margin / 100,
+        class_weight=class_weight,
+        device=device,
+        strict=strict,
+        max_pixels=max_pixels,
+    )
+    rows, place = chosen(strategy), torch_device(device)
+    labelled = read_labelled(data) if isinstance(data, Path | str) else labelled_arrays(*data)
+    folder = Path(out).expanduser()
+    _refuse_inside(folder, labelled)
+    journal = _open(folder, options)
+    if journal.get("spent") is not None:
+        for record in journal:
+            on_record(record)
+        return Run(folder)
+    context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
+    plan, prepared = _plan_and_data(context, labelled, rows, started=started)
+    _work(context, plan, prepared)
+    context.note(_spent(context, started))
+    context.progress("drawing the page", 0, 1)
+    with writing(folder / "README.md") as temporary:
+        temporary.write_text(model_card(folder))
+    draw(folder)
+    context.progress("drawing the page", 1, 1)
+    return Run(folder)
+
+
+def _work(context: Context, plan: Plan, prepared: Prepared) -> None:
+    """The line of the house, from features to bundle."""
+    frozen, tuned = _probe_all(context, plan, prepared)
+    for row in chosen(context.options.strategy):
+        if not row.trains or row.name in plan.epochs[tuned.backbone]:
+            run_candidate(context, prepared, plan, row=row, source=tuned if row.trains else frozen)
+    verdict = reach_verdict(context, prepared)
+    source = tuned if TABLE[verdict.strategy].trains else frozen
+    model = fit_final(context, prepared, plan, chosen=verdict.strategy, source=source)
+    test_once(context, prepared, model)
+    write_bundle(context, prepared, model)
+    write_metrics(context.folder, context.journal.get("test"))
+
+
+def _probe_all(context: Context, plan: Plan, prepared: Prepared) -> tuple[Source, Source]:
+    """Features and heads of every backbone → what to use frozen, and what to fine-tune.
+
+    Frozen, the best one is taken. Fine-tuned, the best one among those for which the plan affords the
+    most strategies: a dearer network that is hardly trained teaches less than a cheaper one that is.
+    """
+    split = prepared.split
+    pool = split.train if plan.folds is None else np.sort(np.concatenate([split.train, split.val]))
+    sources = []
+    for name in context.options.backbones:
+        backbone = load(name, size=context.options.size)
+        probed, features = timed_probe(context, prepared, backbone, indices=pool)
+        sources.append(Source(name, backbone.architecture, features, probed))
+    frozen = max(sources, key=lambda source: source.probed.best.value)
+    tuned = max(sources, key=lambda source: (len(plan.epochs[source.backbone]), source.probed.best.value))
+    return frozen, tuned
+
+
+def _plan_and_data(
+    context: Context, labelled: Labelled, rows: Sequence[Strategy], *, started: float
+) -> tuple[Plan, Prepared]:
+    """The plan is the first record: nothing is written before it."""
+    prepared, found = prepare(context, labelled)
+    record = context.journal.get("plan")
+    if record is None:
+        record = _make_plan(context, prepared, rows, started=started)
+        context.note(record)
+    else:
+        context.on_record(record)
+    if context.journal.get("data") is None:
+        write_split(context, prepared)
+        context.note(found)
+    else:
+        _same_data(context, prepared)
+        context.on_record(found)
+    return _plan_of(record), prepared
+
+
+def _make_plan(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, started: float) -> Record:
+    options, split = context.options, prepared.split
+    context.progress("measuring this machine", 0, 1)
+    calibrations = calibrate(options.backbones, rows, size=options.size, k=prepared.k, device=context.device)
+    context.progress("measuring this machine", 1, 1)
+    spent = time.perf_counter() - started
+    counts = (len(split.train), len(split.val), len(split.test))
+    plan = make_plan(rows, calibrations, budget=options.budget, spent=spent, counts=counts)
+    return _plan_record(context, plan, calibrations, spent=spent)
+
+
+def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibration], *, spent: float) -> Record:
+    units = [Unit("start", "reading the images, measuring the machine", spent), *plan.units]
+    return Record(
+        "plan",
+        "plan",
+        seed=context.options.seed,
+        cost={"seconds": spent},
+        detail={
+            "budget_s": context.options.budget,
+            "options": context.options.to_json(),
+            "units": [asdict(unit) for unit in units],
+            "folds": plan.folds,
+            "epochs": plan.epochs,
+            "refit": plan.refit,
+            "calibration": {name: {"forward_s": c.forward, "step_s": dict(c.step)} for name, c in calibrations.items()},
+            "precision": "float32",
+            "device": context.device.type,
+            "threads": torch.get_num_threads(),
+            "machine": machine(),
+            "notes": list(plan.notes),
+        },
+    )
+
+
+def _plan_of(record: Record) -> Plan:
+    detail = record.detail
+    units = tuple(Unit(**unit) for unit in detail["units"])
+    return Plan(detail["folds"], detail["epochs"], detail["refit"], units, tuple(detail["notes"]))
+
+
+def _refuse_inside(folder: Path, labelled: Labelled) -> None:
+    """A run among the classes would be read as one of them when it is resumed."""
+    if labelled.layout != "table" and labelled.root and folder.resolve().is_relative_to(labelled.root.resolve()):
+        raise RunError(f"{folder} lies inside the folder of images.", "Choose an --out outside of it.")
+
+
+def _open(folder: Path, options: Options) -> Journal:
+    """The journal of `folder`, if it is new, empty, or holds this very question."""
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    journal = Journal(folder / "records.jsonl")
+    plan = journal.get("plan")
+    if plan is None:
+        others = [path.name for path in folder.iterdir() if path.name not in ("records.jsonl", "split.json")]
+        if others:
+            fact = f"{folder} is not empty ({', '.join(sorted(others)[:3])}) and holds no run."
+            raise RunError(fact, "Choose another --out.")
+        return journal
+    before, now = plan.detail["options"], options.to_json()
+    changed = [key for key in now if before.get(key) != now[key]]
+    if changed:
+        listed = ", ".join(f"{key}: {before.get(key)} there, {now[key]} now" for key in changed)
+        raise RunError(f"{folder} holds another run ({listed}).", "Choose another --out, or repeat that run's options.")
+    return journal
+
+
+def _same_data(context: Context, prepared: Prepared) -> None:
+    record = context.journal.get("data")
+    if record is not None and record.data != prepared.fingerprint:
+        fact = f"The images or labels have changed since the run in {context.folder} was started."
+        raise RunError(fact, "Choose another --out for the changed data.")
+
+
+def _spent(context: Context, started: float) -> Record:
+    """Plan beside spending, unit by unit."""
+    plan = context.journal.get("plan")
+    assert plan is not None
+    stages = []
+    for unit in plan.detail["units"]:
+        spent = _seconds(context.journal, unit["key"])
+        stages.append({"key": unit["key"], "name": unit["name"], "planned_s": unit["seconds"], "spent_s": spent})
+    total = max(time.perf_counter() - started, sum(stage["spent_s"] for stage in stages))
+    return Record(
+        "spent",
+        "spent",
+        cost={"seconds": total},
+        detail={"stages": stages, "budget_s": context.options.budget, "total_s": total, "peak_bytes": peak_bytes()},
+    )
+
+
+def _seconds(journal: Journal, key: str) -> float:
+    keys = {"start": ("plan",), "final": ("verdict", "final", "test", "bundle")}.get(key, (key,))
+    records = [record for k in keys if (record := journal.get(k)) is not None]
+    return float(sum(record.cost.get("seconds", 0.0) for record in records))
+
+
+def torch_device(name: str) -> torch.device:
+    """``auto`` takes a GPU where there is one.
+
+    Raises
+    ------
+    OptionError : a GPU was asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise OptionError("There is no CUDA device on this machine.", "Leave --device out, or choose cpu.")
+    wanted = name if name != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(wanted)

@@ -1,0 +1,55 @@
+"""What a run ran on, for its records."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("headstart", "torch", "timm", "openvino", "scikit-learn", "numpy", "pillow")
+FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")
+
+
+def machine() -> dict[str, Any]:
+    """Processor, the flags that matter to networks, cores and versions."""
+    lines = _cpuinfo()
+    flags = lines.get("flags", "").split()
+    return {
+        "processor": lines.get("model name") or platform.processor() or platform.machine(),
+        "flags": [flag for flag in FLAGS if flag in flags],
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "versions": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def peak_bytes() -> int:
+    """Largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def cache_folder() -> Path:
+    """Where pixels, features and compiled graphs are kept: HEADSTART_CACHE, or ~/.cache/headstart."""
+    return Path(os.environ.get("HEADSTART_CACHE") or "~/.cache/headstart").expanduser()
+
+
+def _cpuinfo() -> dict[str, str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

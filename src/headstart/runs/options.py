@@ -1,0 +1,112 @@
+"""What a user may ask of a run, checked before anything is computed."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.data import MAX_PIXELS
+from headstart.errors import OptionError
+from headstart.evidence import METRICS
+
+UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+CLASS_WEIGHTS = ("none", "balanced")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The question of a `fit`, resolved.
+
+    Attributes
+    ----------
+    data : what was read, as text; a run folder answers for one data set only.
+    backbones : names, globs resolved.
+    budget : seconds.
+    split : shares of training, validation and test part.
+    class_weight : ``none`` weighs images equally in fitting, ``balanced`` classes.
+    margin : share of the metric that is not worth paying for.
+    """
+
+    data: str
+    backbones: tuple[str, ...]
+    strategy: str
+    budget: float
+    seed: int
+    size: int
+    split: tuple[float, float, float]
+    metric: str
+    margin: float
+    class_weight: str
+    device: str
+    strict: bool
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.size <= 1024:
+            raise OptionError(f"A size of {self.size} pixels is out of range.", "Choose 32 to 1024.")
+        if self.metric not in METRICS:
+            raise OptionError(f"There is no metric {self.metric}.", f"Choose among {', '.join(METRICS)}.")
+        if not 0 <= self.margin < 1:
+            raise OptionError(f"A margin of {100 * self.margin:g} points is out of range.", "Choose 0 to 99 points.")
+        if self.class_weight not in CLASS_WEIGHTS:
+            raise OptionError(f"There is no class weight {self.class_weight}.", f"Choose {' or '.join(CLASS_WEIGHTS)}.")
+        if self.device not in DEVICES:
+            raise OptionError(f"There is no device {self.device}.", f"Choose among {', '.join(DEVICES)}.")
+        if len(self.split) != 3 or min(self.split) < 0 or 0 in self.split[:2] or not abs(sum(self.split) - 1) <= 1e-3:
+            fact = f"{self.split} are not shares of a training, a validation and a test part."
+            raise OptionError(fact, "Give three that add up to 1; only the last one may be 0.")
+        if not 0 <= self.seed < 2**32:
+            raise OptionError(f"A seed of {self.seed} is out of range.", "Choose 0 to 4294967295.")
+        if self.max_pixels < 1:
+            raise OptionError(f"A cap of {self.max_pixels} pixels leaves no image.", f"The default is {MAX_PIXELS}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """For the plan's record: what must agree for a run to be resumed."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+def parse_budget(text: str | float) -> float:
+    """``"8m"``, ``"90s"``, ``"1.5h"`` or a number of seconds → seconds.
+
+    >>> parse_budget("8m"), parse_budget(30)
+    (480.0, 30.0)
+
+    Raises
+    ------
+    OptionError : not a time, or none.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|)\s*", str(text))
+    seconds = float(match[1]) * UNITS[match[2]] if match else math.nan
+    if not seconds > 0:
+        raise OptionError(f"A budget of {text!r} is not a time.", "Write it like 90s, 8m or 1.5h.")
+    return seconds
+
+
+def parse_split(text: str) -> tuple[float, float, float]:
+    """``"60/20/20"`` → shares of training, validation and test part that add up to 1.
+
+    >>> parse_split("60/20/20")
+    (0.6, 0.2, 0.2)
+
+    Raises
+    ------
+    OptionError : not three numbers, or no training or validation part.
+    """
+    try:
+        parts = [float(part) for part in text.split("/")]
+    except ValueError:
+        parts = []
+    if len(parts) != 3 or min(parts) < 0 or parts[0] <= 0 or parts[1] <= 0 or not math.isfinite(sum(parts)):
+        fact = f"A split of {text!r} is not three parts."
+        raise OptionError(fact, "Write train/val/test like 60/20/20; training and validation part must not be 0.")
+    train, val, test = (round(part / sum(parts), 6) for part in parts)
+    return train, val, test
+
+
+def text_of(path: Path | str) -> str:
+    """A path as it is compared between runs: absolute, links resolved."""
+    return str(Path(path).expanduser().resolve())

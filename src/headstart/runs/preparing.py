@@ -1,0 +1,128 @@
+"""Domain and task are read from the data, every image once; the split is written down."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import numpy as np
+
+from headstart.data import DECODE_VERSION, find_duplicates, merge_groups, split, survey
+from headstart.errors import DataError
+from headstart.problem import Labelled
+from headstart.records import Record, writing
+from headstart.runs.context import Context, Prepared
+
+LISTED = 50
+"""Groups, broken files and leaks that a record lists at most; their numbers are always given."""
+
+
+def prepare(context: Context, labelled: Labelled) -> tuple[Prepared, Record]:
+    """Read, look for duplicates, split; the record ``data`` says what was found.
+
+    Raises
+    ------
+    DataError : too few usable images in a class; or broken ones, where `strict` was asked for.
+    """
+    started = time.perf_counter()
+    options = context.options
+    looked = survey(
+        labelled.x, options.size, cache=context.cache, max_pixels=options.max_pixels, progress=context.progress
+    )
+    if options.strict and looked.broken:
+        index, reason = looked.broken[0]
+        fact = f"{labelled.x.label_of(index)} cannot be used: {reason}; {len(looked.broken)} such file(s) in all."
+        raise DataError(fact, "Repair or remove them, or leave --strict out to have them named and left out.")
+    duplicates = find_duplicates(looked)
+    groups = merge_groups(duplicates.groups, labelled.x.groups)
+    parts = split(
+        labelled.y,
+        groups,
+        seed=options.seed,
+        fractions=options.split,
+        given=labelled.parts,
+        broken=looked.broken,
+        classes=labelled.task.classes,
+    )
+    prepared = Prepared(labelled, looked, duplicates, groups, parts, looked.fingerprint(labelled.y))
+    return prepared, _record(prepared, seconds=time.perf_counter() - started, seed=options.seed)
+
+
+def write_split(context: Context, prepared: Prepared) -> None:
+    """``split.json``: which image is in which part."""
+    label_of = prepared.labelled.x.label_of
+    parts = {name: [label_of(i) for i in getattr(prepared.split, name)] for name in ("train", "val", "test", "aside")}
+    with writing(context.folder / "split.json") as temporary:
+        temporary.write_text(json.dumps({"seed": context.options.seed, **parts}, indent=1, ensure_ascii=False))
+
+
+def _record(prepared: Prepared, *, seconds: float, seed: int) -> Record:
+    labelled, looked, found, parts = prepared.labelled, prepared.survey, prepared.duplicates, prepared.split
+    conflicts = found.conflicts(labelled.y)
+    label_of, classes = labelled.x.label_of, labelled.task.classes
+    groups = [("exact", g) for g in found.exact] + [("near", g) for g in found.near]
+    leaks = [(i, copies) for i, copies in parts.leaks.items()]
+    detail: dict[str, Any] = {
+        "root": str(labelled.root or ""),
+        "layout": labelled.layout,
+        "decoder": DECODE_VERSION,
+        "classes": list(classes),
+        "counts": {name: _counts(prepared, k) for k, name in enumerate(classes)},
+        "parts": {name: len(getattr(parts, name)) for name in ("train", "val", "test", "aside")},
+        "broken": [{"path": label_of(i), "reason": reason} for i, reason in looked.broken[:LISTED]],
+        "groups": [
+            {
+                "kind": kind,
+                "paths": [label_of(i) for i in g[:12]],
+                "classes": sorted({classes[labelled.y[i]] for i in g}),
+            }
+            for kind, g in groups[:LISTED]
+        ],
+        "leaks": [
+            {"path": label_of(i), "part": parts.reasons[i], "copies": [label_of(j) for j in copies[:12]]}
+            for i, copies in leaks[:LISTED]
+        ],
+        "conflicts": [
+            {"paths": [label_of(i) for i in g[:12]], "classes": sorted({classes[labelled.y[i]] for i in g})}
+            for g in conflicts[:LISTED]
+        ],
+        "notes": [*labelled.notes, *_notes(prepared)],
+    }
+    readable = looked.sizes[looked.sizes[:, 0] > 0]
+    for axis, name in enumerate(("widths", "heights")):
+        side = readable[:, axis]
+        detail[name] = {"min": int(side.min()), "median": int(np.median(side)), "max": int(side.max())}
+    return Record(
+        "data",
+        "data",
+        data=prepared.fingerprint,
+        seed=seed,
+        metrics={
+            "images": len(labelled),
+            "classes": len(classes),
+            "broken": len(looked.broken),
+            "duplicates": sum(map(len, found.exact)),
+            "near_duplicates": sum(map(len, found.near)),
+            "aside": len(parts.aside),
+        },
+        cost={"seconds": seconds, "images": len(labelled)},
+        detail=detail,
+    )
+
+
+def _counts(prepared: Prepared, k: int) -> dict[str, int]:
+    parts = prepared.split
+    return {name: int((prepared.y[getattr(parts, name)] == k).sum()) for name in ("train", "val", "test")}
+
+
+def _notes(prepared: Prepared) -> list[str]:
+    """What a reader of the numbers should know: classes that a part does not hold."""
+    notes = []
+    for name, shown in (("val", "validation"), ("test", "test")):
+        part = getattr(prepared.split, name)
+        absent = sorted(set(range(prepared.k)) - set(prepared.y[part].tolist()))
+        if len(part) and absent:
+            names = ", ".join(prepared.labelled.task.classes[k] for k in absent[:5])
+            notes.append(f"The {shown} part holds no image of {names}{' and others' if len(absent) > 5 else ''}.")
+    return notes

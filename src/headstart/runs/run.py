@@ -1,0 +1,55 @@
+"""A finished run, as Python sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from headstart.advice import Verdict
+from headstart.bundle import Predictor
+from headstart.errors import RunError
+from headstart.records import Journal
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder that `fit` wrote.
+
+    Attributes
+    ----------
+    folder : holds the bundle, the records and the page.
+    """
+
+    folder: Path
+
+    @cached_property
+    def records(self) -> Journal:
+        """Everything that was measured."""
+        return Journal(self.folder / "records.jsonl")
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Freeze or fine-tune? What to do, in a sentence, with its reasons."""
+        record = self.records.get("verdict")
+        if record is None:
+            raise RunError(f"{self.folder} holds no verdict yet.", "Repeat the same `fit`: it goes on where it was.")
+        names = ("kind", "sentence", "chosen", "best", "transfer")
+        return Verdict(reasons=tuple(record.detail["reasons"]), **{name: record.detail[name] for name in names})
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Metrics of the final model on the test part; empty where there was none."""
+        record = self.records.get("test")
+        return dict(record.metrics) if record else {}
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The model, ready to predict."""
+        return Predictor(self.folder)

@@ -1,0 +1,95 @@
+"""The table of strategies, ordered from the cheapest to the dearest."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from headstart.errors import OptionError
+from headstart.training import Recipe, finetune, scratch
+
+Frozen = Literal["everything", "all but the last block", "the lower half", "nothing"]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One way to transfer (or, as a control, not to).
+
+    Attributes
+    ----------
+    name : how users and records name it.
+    title : the same in words, to stand in a sentence.
+    frozen : which part of the network stays as it is.
+    pretrained : whether the network starts from the source's weights, or from random ones.
+    recipe : (training images, epochs) → `Recipe`; None where only a head is fitted.
+    """
+
+    name: str
+    title: str
+    frozen: Frozen
+    pretrained: bool
+    recipe: Callable[..., Recipe] | None
+
+    @property
+    def control(self) -> bool:
+        """Controls transfer nothing: what transfer brings is measured against them."""
+        return not self.pretrained
+
+    @property
+    def trains(self) -> bool:
+        """Whether it trains by backpropagation."""
+        return self.recipe is not None
+
+
+TABLE: dict[str, Strategy] = {
+    row.name: row
+    for row in (
+        Strategy("probe", "the frozen network", "everything", True, None),
+        Strategy("last_block", "fine-tuning the last block", "all but the last block", True, finetune),
+        Strategy("upper_half", "fine-tuning the upper half", "the lower half", True, finetune),
+        Strategy("all", "fine-tuning everything", "nothing", True, finetune),
+        Strategy("frozen_random", "a frozen random network", "everything", False, None),
+        Strategy("scratch", "training from scratch", "nothing", False, scratch),
+    )
+}
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "auto": tuple(TABLE),
+    "probe": ("probe", "frozen_random"),
+    "finetune": ("probe", "last_block", "upper_half", "all"),
+}
+"""What `--strategy` takes beside the name of a row."""
+
+
+def chosen(name: str) -> tuple[Strategy, ...]:
+    """The rows that `--strategy NAME` tries; a probe is always among them.
+
+    Raises
+    ------
+    OptionError : the name is neither a family nor a row.
+    """
+    if name not in FAMILIES and name not in TABLE:
+        known = [*FAMILIES, *TABLE]
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"Choose among {', '.join(known)}."
+        raise OptionError(f"There is no strategy named {name}.", hint)
+    wanted = FAMILIES.get(name, ("probe", name))
+    return tuple(TABLE[row] for row in dict.fromkeys(wanted))
+
+
+def frozen_cut(strategy: Strategy, cuts: Sequence[str]) -> str:
+    """The last cut of the frozen part, given all cuts of a backbone; ``""`` where nothing is frozen.
+
+    >>> frozen_cut(TABLE["upper_half"], ("stem", "layer1", "layer2", "layer3", "layer4", "top", "logits"))
+    'layer2'
+    """
+    inner = [cut for cut in cuts if cut not in ("top", "logits")]
+    if strategy.frozen == "everything":
+        return "top"
+    if strategy.frozen == "nothing" or not inner:
+        return ""
+    if strategy.frozen == "all but the last block":
+        return inner[-2] if len(inner) > 1 else ""
+    return inner[len(inner) // 2]

@@ -1,0 +1,167 @@
+"""A budget becomes a plan: never more than the budget, dropped in a known order, always the same."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headstart.advice import Calibration, Plan, make_plan
+from headstart.advice.plan import FEWEST_EPOCHS, FOLDS, MOST_EPOCHS, MOST_SCRATCH_EPOCHS, STOP_SHARE
+from headstart.strategies import TABLE, chosen
+
+AUTO = chosen("auto")
+STEPS = {"last_block": 0.012, "upper_half": 0.02, "all": 0.03, "scratch": 0.03}
+COST = {"net": Calibration(0.01, STEPS)}
+
+
+def plan(
+    budget: float, *, counts: tuple[int, int, int] = (600, 250, 150), name: str = "auto", spent: float = 0
+) -> Plan:
+    return make_plan(chosen(name), COST, budget=budget, spent=spent, counts=counts)
+
+
+def seconds(made: Plan) -> float:
+    return sum(unit.seconds for unit in made.units)
+
+
+def refit_seconds(made: Plan, cost: Calibration, counts: tuple[int, int, int], share: dict[str, int]) -> float:
+    """The dearest fine-tuning, repeated on training and validation images together."""
+    tuned = [cost.step[row] * share[row] for row in share if TABLE[row].pretrained]
+    return max(tuned, default=0.0) * (counts[0] + counts[1]) if made.refit else 0.0
+
+
+calibrations = st.builds(
+    lambda forward, ratios: Calibration(forward, {row: forward * r for row, r in zip(STEPS, ratios, strict=True)}),
+    st.floats(1e-4, 0.1),
+    st.tuples(*[st.floats(1, 8)] * 4),
+)
+
+
+@settings(max_examples=300)
+@given(
+    costs=st.lists(calibrations, min_size=1, max_size=3),
+    budget=st.floats(0, 20_000),
+    spent=st.floats(0, 300),
+    counts=st.tuples(st.integers(4, 20_000), st.integers(2, 3000), st.integers(2, 3000)),
+    name=st.sampled_from(["auto", "probe", "finetune", "all", "last_block", "scratch"]),
+)
+def test_what_trains_is_paid_for(
+    costs: list[Calibration], budget: float, spent: float, counts: tuple[int, int, int], name: str
+) -> None:
+    by_name = {f"net{i}": cost for i, cost in enumerate(costs)}
+    rows = chosen(name)
+    made = make_plan(rows, by_name, budget=budget, spent=spent, counts=counts)
+    assert made == make_plan(rows, by_name, budget=budget, spent=spent, counts=counts)
+    for backbone, share in made.epochs.items():
+        assert all(epochs >= FEWEST_EPOCHS for epochs in share.values())
+        assert all(epochs <= (MOST_SCRATCH_EPOCHS if r == "scratch" else MOST_EPOCHS) for r, epochs in share.items())
+        # Whichever backbone is fine-tuned in the end, the probes of all of them and its training fit in.
+        fixed = sum(u.seconds for u in made.units if u.key.startswith(("probe/", "final")) or "random" in u.key)
+        assert set(share) <= {row.name for row in rows if row.trains}
+        if share:
+            training = sum(epoch_seconds(row, by_name[backbone], counts) * n for row, n in share.items())
+            refit = refit_seconds(made, by_name[backbone], counts, dict(share)) if len(costs) == 1 else 0.0
+            assert spent + fixed + training + refit <= budget
+    if any(unit.key.removeprefix("candidate/") in STEPS for unit in made.units):
+        assert spent + seconds(made) <= budget
+    assert [u.key for u in made.units if u.key.startswith("probe/")] == [f"probe/{n}" for n in by_name]
+    assert made.units[-1].key == "final" and all(unit.seconds > 0 for unit in made.units)
+
+
+def epoch_seconds(row: str, cost: Calibration, counts: tuple[int, int, int]) -> float:
+    """An epoch of training and its early-stopping check; out-of-fold, each of 3 models sees two thirds of the pool."""
+    images = counts[0] if counts[1] >= 200 else 2 * (counts[0] + counts[1])
+    return images * ((1 - STOP_SHARE) * cost.step[row] + STOP_SHARE * cost.forward)
+
+
+@pytest.mark.parametrize("budget", [0, 1, 20, 40])
+def test_too_small_a_budget_keeps_the_probe_and_says_so(budget: float) -> None:
+    made = plan(budget)
+    assert made.epochs == {"net": {}} and not made.refit
+    assert [unit.key for unit in made.units] == ["probe/net", "candidate/frozen_random", "final"]
+    (note,) = made.notes
+    titles = [TABLE[row].title for row in STEPS]
+    assert note == f"The budget is too small to try: {', '.join(titles)}."
+
+
+def test_strategies_are_dropped_in_a_known_order_as_the_budget_shrinks() -> None:
+    kept: list[tuple[bool, tuple[str, ...]]] = []
+    for budget in range(3000, 0, -2):
+        made = plan(budget)
+        state = (made.refit, tuple(made.epochs["net"]))
+        if not kept or kept[-1] != state:
+            kept.append(state)
+    assert kept == [
+        (True, ("last_block", "upper_half", "all", "scratch")),
+        (False, ("last_block", "upper_half", "all", "scratch")),
+        (False, ("last_block", "upper_half", "scratch")),
+        (False, ("last_block", "scratch")),
+        (False, ("last_block",)),
+        (False, ()),
+    ]
+
+
+def test_what_is_left_out_is_noted_and_what_is_tried_is_not() -> None:
+    made = next(m for m in (plan(b) for b in range(3000, 0, -2)) if "all" not in m.epochs["net"])
+    assert made.notes == (f"The budget is too small to try: {TABLE['all'].title}.",)
+    assert plan(3000).notes == ()
+
+
+def test_epochs_are_equal_and_training_from_scratch_gets_what_is_left_over() -> None:
+    for budget in (200, 400, 600, 1000, 2000):
+        share = plan(budget).epochs["net"]
+        tuned = {epochs for row, epochs in share.items() if row != "scratch"}
+        assert len(tuned) == 1
+        assert share["scratch"] >= max(tuned)
+    assert dict(plan(100_000).epochs["net"]) == {
+        **dict.fromkeys(("last_block", "upper_half", "all"), MOST_EPOCHS),
+        "scratch": MOST_SCRATCH_EPOCHS,
+    }
+    assert any(MOST_EPOCHS < plan(b).epochs["net"]["scratch"] < MOST_SCRATCH_EPOCHS for b in range(600, 2000, 20))
+
+
+def test_more_budget_never_means_fewer_strategies() -> None:
+    sizes = [len(plan(budget).epochs["net"]) for budget in range(0, 2000, 10)]
+    assert sizes == sorted(sizes) and sizes[0] == 0 and sizes[-1] == 4
+
+
+def test_time_that_is_gone_is_not_planned_again() -> None:
+    assert plan(700, spent=200).epochs == plan(500).epochs
+    assert plan(700, spent=690).epochs == {"net": {}}
+
+
+@pytest.mark.parametrize(("n_val", "folds"), [(2, FOLDS), (199, FOLDS), (200, None), (3000, None)])
+def test_few_validation_images_are_judged_out_of_fold(n_val: int, folds: int | None) -> None:
+    made = plan(5000, counts=(600, n_val, 150))
+    assert made.folds == folds
+    assert [note for note in made.notes if "out-of-fold" in note] == (
+        [
+            f"{n_val} validation images are few: candidates are compared out-of-fold over 3 folds "
+            "of training and validation part."
+        ]
+        if folds
+        else []
+    )
+
+
+def test_units_cost_what_their_epochs_cost() -> None:
+    for counts in ((600, 250, 150), (300, 60, 60)):
+        made = plan(3000, counts=counts)
+        for unit in made.units:
+            row = unit.key.removeprefix("candidate/")
+            if row in STEPS:
+                epochs = made.epochs["net"][row]
+                assert unit.seconds == pytest.approx(epochs * epoch_seconds(row, COST["net"], counts))
+                assert unit.name == f"{TABLE[row].title}, at most {epochs} epochs"
+
+
+def test_each_backbone_gets_the_epochs_that_it_can_afford() -> None:
+    slow = Calibration(0.1, {row: 10 * step for row, step in STEPS.items()})
+    made = make_plan(AUTO, COST | {"slow": slow}, budget=900, spent=0, counts=(600, 250, 150))
+    assert len(made.epochs["net"]) == 4 > len(made.epochs["slow"])
+
+
+def test_a_probe_alone_plans_no_training() -> None:
+    made = plan(1000, name="probe")
+    assert made.epochs == {"net": {}} and not made.refit and made.notes == ()

@@ -1,0 +1,52 @@
+"""What every test stands on: its own cache, no network, real digits as image files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+CLASSES = 5
+IMAGES_PER_CLASS = 24
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep tests, doctests and the processes they start out of the user's cache and off the network."""
+    cache = tempfile.TemporaryDirectory(prefix="headstart-tests-")
+    config.add_cleanup(cache.cleanup)
+    # Before any import: the hub's client reads its variable once.
+    os.environ.update({"HEADSTART_CACHE": cache.name, "HF_HUB_OFFLINE": "1"})
+
+
+@pytest.fixture(scope="session")
+def _digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    root = tmp_path_factory.mktemp("digits")
+    for label in range(CLASSES):
+        (root / str(label)).mkdir()
+        for index in (data.target == label).nonzero()[0][:IMAGES_PER_CLASS]:
+            pixels = (data.images[index] * (255 / 16)).astype("uint8")
+            Image.fromarray(pixels).save(root / str(label) / f"{index:04d}.png")
+    return root
+
+
+@pytest.fixture
+def digits_folder(_digits: Path, tmp_path: Path) -> Path:
+    """Return a folder of real 8 x 8 digits, five classes of 24 PNG files, that the test may change."""
+    return Path(shutil.copytree(_digits, tmp_path / "digits"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip browser tests where there is no browser, except in CI: there a missing browser is a failure."""
+    if (shutil.which("chromium") and shutil.which("chromedriver")) or os.environ.get("CI"):
+        return
+    skip = pytest.mark.skip(reason="needs chromium and chromedriver (Debian: chromium chromium-driver)")
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(skip)

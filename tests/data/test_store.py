@@ -1,0 +1,106 @@
+"""Rows come back as they were put, and a damaged shard costs only its own rows."""
+
+import numpy as np
+import pytest
+
+from headstart.data.store import RowStore
+from headstart.errors import StorageError
+
+
+def rows(n: int, start: int = 0) -> dict[str, np.ndarray]:
+    numbers = np.arange(start, start + n)
+    return {
+        "z": np.stack([numbers, numbers**2], 1).astype("f4"),
+        "pixels": np.repeat(numbers.astype("u1"), 12).reshape(n, 2, 2, 3),
+        "facts": numbers.astype("i8")[:, None],
+    }
+
+
+@pytest.fixture
+def store(tmp_path) -> RowStore:
+    store = RowStore(tmp_path / "store")
+    store.put(list("abcd"), rows(4))
+    store.put(list("efg"), rows(3, 4))
+    return store
+
+
+def shard_of(store: RowStore, key: str):
+    return next(path for path in store.folder.glob("*.rows") if f'\\"{key}\\"'.encode() in path.read_bytes())
+
+
+def test_rows_come_back_in_the_order_asked_for(store):
+    for opened in (store, RowStore(store.folder)):
+        keys = list("gacbbfdea")
+        numbers = np.array(["abcdefg".index(key) for key in keys])
+        assert np.array_equal(opened.read("z", keys), np.stack([numbers, numbers**2], 1).astype("f4"))
+        assert opened.read("pixels", keys)[:, 1, 1, 2].tolist() == numbers.tolist()
+        assert opened.read("facts", keys).dtype == np.int64
+
+
+def test_every_order_of_a_random_walk_is_right(store):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        numbers = rng.integers(0, 7, rng.integers(1, 12))
+        assert store.read("facts", ["abcdefg"[i] for i in numbers])[:, 0].tolist() == numbers.tolist()
+
+
+def test_missing_names_each_once_in_order(store):
+    assert store.missing(["y", "a", "x", "y", "g"]) == ["y", "x"]
+    assert "a" in store and "x" not in store
+    with pytest.raises(KeyError):
+        store.read("z", ["a", "x"])
+
+
+def test_a_row_that_stands_twice_is_read_once(store):
+    store.put(["a", "h"], rows(2, 50))
+    assert store.read("facts", ["a", "h"])[:, 0].tolist() == [0, 51]
+
+
+def test_two_processes_add_to_one_store(store):
+    other = RowStore(store.folder)
+    other.put(["h"], rows(1, 7))
+    store.put(["i"], rows(1, 8))
+    assert RowStore(store.folder).missing(list("abcdefghi")) == []
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip a byte", "flip an id", "empty", "nonsense"])
+def test_a_damaged_shard_is_deleted_named_and_missing(store, damage):
+    path = shard_of(store, "b")
+    blob = bytearray(path.read_bytes())
+    if damage == "cut":
+        blob = blob[:-5]
+    elif damage == "flip a byte":
+        blob[-3] ^= 1
+    elif damage == "flip an id":
+        blob[blob.index(b'\\"b\\"') + 2] ^= 1
+    else:
+        blob = bytearray(b"" if damage == "empty" else b"no header at all, only text")
+    path.write_bytes(blob)
+    opened = RowStore(store.folder)
+    assert opened.damaged == [path] and not path.exists()
+    assert opened.missing(list("abcdefg")) == list("abcd")
+    assert opened.read("facts", ["f"]).tolist() == [[5]]
+    opened.put(list("abcd"), rows(4))
+    assert np.array_equal(RowStore(store.folder).read("z", list("abcd")), rows(4)["z"])
+
+
+def test_what_a_kill_left_behind_is_no_shard(store):
+    torn = store.folder / ".0123.rows.99999.part"
+    torn.write_bytes(shard_of(store, "a").read_bytes()[:100])
+    opened = RowStore(store.folder)
+    assert opened.damaged == [] and opened.missing(list("abcdefg")) == []
+
+
+def test_a_failed_write_leaves_nothing(store, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("headstart.data.store.save_file", full)
+    before = sorted(store.folder.iterdir())
+    with pytest.raises(StorageError, match="disk is full"):
+        store.put(["x"], rows(1))
+    assert sorted(store.folder.iterdir()) == before and store.missing(["x"]) == ["x"]
+
+
+def test_size_on_disk(store):
+    assert store.bytes() == sum(path.stat().st_size for path in store.folder.iterdir()) > 0

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+
+from headstart.errors import DataError, InternalError, OptionError
+from headstart.evidence import METRICS, best_of, interval, paired, simultaneous
+
+
+def flips(rng: np.random.Generator, y: np.ndarray, p: float) -> np.ndarray:
+    return np.where(rng.random(len(y)) < p, y, 1 - y)
+
+
+@pytest.mark.parametrize("p", [0.6, 0.9, 0.98])
+def test_interval_covers(p: float) -> None:
+    rng, hits = np.random.default_rng(0), 0
+    for seed in range(200):
+        y = rng.integers(2, size=80)
+        found = interval(y, flips(rng, y, p), np.arange(80), resamples=200, seed=seed)
+        hits += found.low <= p <= found.high
+    assert hits >= 0.9 * 200
+
+
+def test_interval_covers_with_near_duplicates() -> None:
+    rng, hits, groups = np.random.default_rng(1), 0, np.repeat(np.arange(60), 4)
+    for seed in range(200):
+        right = np.where(rng.random(60) < 0.8, 0, 1)[groups]
+        found = interval(np.zeros(240, dtype=int), right, groups, resamples=200, seed=seed)
+        hits += found.low <= 0.8 <= found.high
+    assert hits >= 0.9 * 200
+
+
+def test_paired_covers() -> None:
+    rng, hits = np.random.default_rng(2), 0
+    for seed in range(200):
+        y = rng.integers(2, size=100)
+        found = paired(y, flips(rng, y, 0.9), flips(rng, y, 0.8), np.arange(100), resamples=200, seed=seed)
+        hits += found.low <= 0.1 <= found.high
+    assert hits >= 0.9 * 200
+
+
+def test_copies_are_no_evidence() -> None:
+    rng = np.random.default_rng(3)
+    y = rng.integers(2, size=100)
+    predicted = flips(rng, y, 0.8)
+    once = interval(y, predicted, np.arange(100))
+    copied = interval(np.repeat(y, 5), np.repeat(predicted, 5), np.repeat(np.arange(100), 5))
+    ungrouped = interval(np.repeat(y, 5), np.repeat(predicted, 5), np.arange(500))
+    assert (copied.low, copied.high) == pytest.approx((once.low, once.high), abs=5e-3)
+    assert copied.high - copied.low > 2 * (ungrouped.high - ungrouped.low)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("wrong", [0, 100])
+def test_the_edges_are_not_certain(metric: str, wrong: int) -> None:
+    y = np.arange(100) % 4
+    found = interval(y, (y + (np.arange(100) < wrong)) % 4, np.arange(100), metric=metric)
+    assert found.value == (0.0 if wrong else 1.0)
+    assert 0.02 < found.high - found.low < 0.05
+
+
+def test_one_group_gives_no_interval() -> None:
+    y = np.array([0, 1, 1])
+    assert interval(y, y, np.zeros(3)).low is None
+    assert paired(y, y, y, np.zeros(3)).high is None
+    assert best_of(y, {"a": y}, np.zeros(3)).low is None
+    assert simultaneous(y, {"a": y, "b": y}, "a", np.zeros(3))["b"].low is None
+
+
+def test_same_seed_same_interval_whatever_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    y = rng.integers(2, size=50)
+    predicted, groups = flips(rng, y, 0.7), rng.integers(30, size=50)
+    before = interval(y, predicted, groups)
+    assert interval(y, predicted, groups) == before
+    monkeypatch.setattr("headstart.evidence.bootstrap.BLOCK", 999)
+    assert interval(y, predicted, groups).low == pytest.approx(before.low, abs=0.01)
+
+
+@pytest.mark.parametrize("candidates", [5, 20])
+def test_the_best_of_pure_noise_is_corrected(candidates: int) -> None:
+    rng, naive, corrected, hits = np.random.default_rng(5), [], [], 0
+    for seed in range(60):
+        y = rng.integers(2, size=100)
+        predictions = {str(i): flips(rng, y, 0.7) for i in range(candidates)}
+        found = best_of(y, predictions, np.arange(100), resamples=200, seed=seed)
+        naive.append(max(np.mean(p == y) for p in predictions.values()))
+        corrected.append(found.value)
+        hits += found.low <= 0.7 <= found.high
+        assert found.value <= naive[-1] and found.low <= found.value <= found.high
+    assert np.mean(naive) > 0.74
+    assert abs(np.mean(corrected) - 0.7) < 0.015
+    assert hits >= 0.9 * 60
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_lone_candidate_needs_no_correction(metric: str) -> None:
+    rng = np.random.default_rng(6)
+    y = rng.integers(2, size=100)
+    predicted = flips(rng, y, 0.7)
+    assert best_of(y, {"a": predicted}, np.arange(100), metric=metric) == interval(
+        y, predicted, np.arange(100), metric=metric
+    )
+
+
+def test_simultaneous_is_wider_than_one_comparison_and_covers_all() -> None:
+    rng, hits = np.random.default_rng(7), 0
+    truth = {"best": 0.9, "a": 0.9, "b": 0.85, "c": 0.8, "d": 0.7}
+    for seed in range(150):
+        y = rng.integers(2, size=100)
+        predictions = {name: flips(rng, y, p) for name, p in truth.items()}
+        found = simultaneous(y, predictions, "best", np.arange(100), resamples=200, seed=seed)
+        hits += all(found[name].low <= 0.9 - truth[name] <= found[name].high for name in found)
+    assert hits >= 0.9 * 150
+    alone = paired(y, predictions["best"], predictions["c"], np.arange(100))
+    together = simultaneous(y, predictions, "best", np.arange(100))["c"]
+    assert together.value == alone.value
+    assert together.high - together.low > 1.1 * (alone.high - alone.low)
+
+
+def test_equal_predictions_are_not_certainly_equal() -> None:
+    y = np.zeros(50, dtype=int)
+    found = simultaneous(y, {"a": y, "b": y}, "a", np.arange(50))["b"]
+    assert found.value == 0 and found.low < -0.03 and found.high > 0.03
+
+
+def test_errors_name_the_fact() -> None:
+    y = np.array([0, 1])
+    with pytest.raises(OptionError, match="no metric 'auc'"):
+        interval(y, y, y, metric="auc")
+    with pytest.raises(DataError):
+        interval(y[:0], y[:0], y[:0])
+    with pytest.raises(InternalError):
+        interval(y, y, np.arange(3))
+    with pytest.raises(InternalError, match="reference 'c'"):
+        simultaneous(y, {"a": y}, "c", y)

@@ -1,0 +1,98 @@
+import time
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from threadpoolctl import threadpool_limits
+
+from headstart.evidence import ridge
+
+SHAPES = [(60, 8), (60, 200)]
+PENALTIES = [0.1, 10.0, 1000.0]
+
+
+def example(n: int, d: int, k: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = (rng.normal(size=(n, d)) * rng.uniform(0.1, 5, d) + rng.normal(size=d) * 3).astype(np.float32)
+    return x, rng.normal(size=(n, k)), rng.permutation(np.arange(n) % 5)
+
+
+def plain(x: np.ndarray, t: np.ndarray, penalty: float, w: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The normal equations with an explicit, unpenalised column of ones."""
+    x, at, total = x.astype(float), at.astype(float), w.sum()
+    mean = (w[:, None] * x).sum(0) / total
+    scale = np.sqrt((w[:, None] * (x - mean) ** 2).sum(0) / total)
+    design = np.column_stack([np.ones(len(x)), (x - mean) / scale])
+    shrink = penalty * np.diag([0.0] + [1.0] * x.shape[1])
+    weights = np.linalg.solve(design.T @ (w[:, None] * design) + shrink, design.T @ (w[:, None] * t))
+    return np.column_stack([np.ones(len(at)), (at - mean) / scale]) @ weights
+
+
+@pytest.mark.parametrize(("n", "d"), SHAPES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_fit_and_folds_agree_with_the_normal_equations(n: int, d: int, weighted: bool) -> None:
+    x, t, fold = example(n, d)
+    w = np.random.default_rng(1).uniform(0.5, 2, n) if weighted else np.ones(n)
+    fitted = ridge.fit(x, t, PENALTIES, weights=w).predict(x)
+    held_out = ridge.out_of_fold(x, t, fold, PENALTIES, weights=w)
+    for i, penalty in enumerate(PENALTIES):
+        np.testing.assert_allclose(fitted[i], plain(x, t, penalty, w, x), atol=1e-6)
+        for f in range(5):
+            out, own = fold == f, fold != f
+            np.testing.assert_allclose(held_out[i, out], plain(x[own], t[own], penalty, w[own], x[out]), atol=2e-6)
+
+
+@pytest.mark.parametrize(("n", "d"), SHAPES)
+def test_fit_agrees_with_scikit_learn(n: int, d: int) -> None:
+    x, t, _ = example(n, d)
+    standard = (x - x.mean(0, dtype=float)) / x.std(0, dtype=float)
+    for penalty in PENALTIES:
+        expected = Ridge(alpha=penalty).fit(standard, t).predict(standard)
+        np.testing.assert_allclose(ridge.fit(x, t, [penalty]).predict(x)[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "d"), SHAPES)
+def test_leave_one_out_is_a_loop_over_rows(n: int, d: int) -> None:
+    x, t, _ = example(n, d)
+    x = (x - x.mean(0)) / x.std(0)
+    got = ridge.leave_one_out(x, t, PENALTIES)
+    scale = x.std(0, dtype=float)
+    for i, penalty in enumerate(PENALTIES):
+        for row in (0, 7, n - 1):
+            rest = np.arange(n) != row
+            fitted = Ridge(alpha=penalty).fit(x[rest] / scale, t[rest])
+            np.testing.assert_allclose(got[i, row], fitted.predict(x[row : row + 1] / scale)[0], atol=1e-6)
+
+
+def test_workers_do_not_change_a_bit() -> None:
+    for n, d in SHAPES:
+        x, t, fold = example(n, d)
+        one, three = (ridge.out_of_fold(x, t, fold, PENALTIES, workers=w) for w in (1, 3))
+        assert (one == three).all()
+
+
+def test_features_that_do_not_vary_are_harmless() -> None:
+    for n, d in SHAPES:
+        x, t, fold = example(n, d)
+        dead = np.column_stack([x, np.zeros(n), np.full(n, 7.1)]).astype(np.float32)
+        dead[0, d] = 1e-12
+        np.testing.assert_allclose(
+            ridge.out_of_fold(dead, t, fold, PENALTIES), ridge.out_of_fold(x, t, fold, PENALTIES), atol=1e-5
+        )
+        assert np.isfinite(ridge.fit(np.zeros((n, d)), t, [1.0]).weight).all()
+
+
+def test_many_rows_are_summed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, t, fold = example(60, 8)
+    whole = ridge.out_of_fold(x, t, fold, PENALTIES)
+    monkeypatch.setattr(ridge, "ROWS", 7)
+    np.testing.assert_allclose(ridge.out_of_fold(x, t, fold, PENALTIES), whole, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_thirteen_penalties_of_five_folds_take_about_a_second() -> None:
+    x, t, fold = example(1080, 1280, k=16)
+    with threadpool_limits(1):
+        started = time.process_time()
+        ridge.out_of_fold(x, t, fold, list(np.logspace(6, 0, 13)))
+        assert time.process_time() - started < 5

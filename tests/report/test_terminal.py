@@ -1,0 +1,90 @@
+"""What the command line prints, read from a console that records it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console, RenderableType
+
+from headstart.records import Journal, Record
+from headstart.report import terminal
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def journal(make_run: Make) -> Journal:
+    return Journal(make_run() / "records.jsonl")
+
+
+def one(journal: Journal, key: str) -> Record:
+    record = journal.get(key)
+    assert record is not None
+    return record
+
+
+def printed(renderable: RenderableType, *, width: int = 120) -> str:
+    console = Console(width=width, record=True, file=None, quiet=False, force_terminal=False)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def test_the_plan(journal: Journal) -> None:
+    text = printed(terminal.plan_table(one(journal, "plan")))
+    assert "Fine-tune everything" in text
+    assert "in all" in text
+    assert "10 min" in text
+    assert "Budget: 20 min." in text
+
+
+def test_the_data(journal: Journal) -> None:
+    text = printed(terminal.data_table(one(journal, "data")))
+    assert "bellflower" in text
+    assert "1 broken, 4 exact duplicates, 6 near duplicates, 1 leak, 1 conflict." in text
+
+
+def test_the_probes_have_bars(journal: Journal) -> None:
+    one_backbone = [r for r in journal.of("probe") if r.backbone == journal.of("probe")[0].backbone]
+    text = printed(terminal.probe_table(one_backbone))
+    best = max(one_backbone, key=lambda record: record.metrics["value"])
+    assert best.backbone in text.replace("\n", "")
+    assert "━" * 16 + "─" * 4 in text
+    assert f"{100 * best.metrics['value']:.1f} %" in text
+    screened = [record for record in one_backbone if record.detail["screen"]]
+    assert text.count("━─") == len({id(record) for record in [*screened, best]})
+
+
+def test_the_candidates_with_and_without_a_verdict(journal: Journal) -> None:
+    records = journal.of("candidate")
+    assert "+0.9 points (−1.0 to +2.7)" in printed(terminal.candidate_table(records, verdict=one(journal, "verdict")))
+    alone = printed(terminal.candidate_table(records))
+    assert "Against the chosen" not in alone
+    assert alone.index("Everything fine-tuned") < alone.index("From scratch")
+
+
+def test_the_verdict(journal: Journal) -> None:
+    text = printed(terminal.verdict_panel(one(journal, "verdict"), one(journal, "test")))
+    assert "Freeze the backbone" in text
+    assert "Transfer helps." in text
+    assert "over 327 images, read once." in text
+
+
+def test_what_was_spent(journal: Journal) -> None:
+    text = printed(terminal.spent_table(one(journal, "spent")))
+    assert "13 min 48 s" in text
+    assert "3.4 GB" in text
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_names_are_not_read_as_markup_and_narrow_terminals_do(make_run: Make, width: int) -> None:
+    record = one(Journal(make_run(classes=["[red]r[/red]", "[/]", "\x1b[31mx"]) / "records.jsonl"), "data")
+    text = printed(terminal.data_table(record), width=width)
+    assert "[red]" in text
+    assert "\x1b[31m" not in text
+
+
+def test_nothing_measured_is_an_empty_table() -> None:
+    assert printed(terminal.probe_table([]))
+    assert printed(terminal.candidate_table([]))
+    assert printed(terminal.spent_table(Record("spent", "spent")))

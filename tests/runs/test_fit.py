@@ -1,0 +1,237 @@
+"""The main job from folder to bundle, on real digits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from headstart.errors import DataError, OptionError, RunError, StorageError
+from headstart.records import Journal, Record
+from headstart.runs.context import kept_predictions
+from headstart.runs.run import Run
+from headstart.strategies import TABLE
+
+Fit = Callable[..., Run]
+
+
+def journal(run: Path) -> Journal:
+    return Journal(run / "records.jsonl")
+
+
+@pytest.mark.slow
+def test_a_finished_run_holds_everything(finished: Path) -> None:
+    names = {path.name for path in finished.iterdir()}
+    assert names >= {
+        "records.jsonl",
+        "split.json",
+        "config.json",
+        "model.safetensors",
+        "graph.xml",
+        "graph.bin",
+        "metrics.json",
+        "README.md",
+        "report.html",
+    }
+    assert not list(finished.rglob(".*"))
+    records = list(journal(finished))
+    assert records[0].what == "plan"
+    assert [r.what for r in records].count("test") == 1
+    assert records[-1].what == "spent"
+    assert {r.strategy for r in journal(finished).of("candidate")} == set(TABLE)
+    test = journal(finished).get("test")
+    assert test is not None
+    assert json.loads((finished / "metrics.json").read_text()) == test.metrics
+
+
+@pytest.mark.slow
+def test_the_split_is_written_down_and_nothing_is_on_two_sides(finished: Path) -> None:
+    split = json.loads((finished / "split.json").read_text())
+    parts = [set(split[name]) for name in ("train", "val", "test", "aside")]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 120
+    assert all(parts[:3])
+
+
+@pytest.mark.slow
+def test_the_test_part_is_predicted_by_the_final_model_alone(finished: Path) -> None:
+    split = json.loads((finished / "split.json").read_text())
+    readers = []
+    for path in (finished / "work").glob("*predictions.safetensors"):
+        indices, shares = kept_predictions(path)
+        assert np.allclose(shares.sum(1), 1, atol=1e-5)
+        if len(set(indices)) == len(split["test"]) and path.name.startswith("test"):
+            readers.append(path.name)
+    assert readers == ["test-predictions.safetensors"]
+    judged = sorted(kept_predictions(finished / "work" / "probe-predictions.safetensors")[0])
+    tested = sorted(kept_predictions(finished / "work" / "test-predictions.safetensors")[0])
+    assert not set(judged) & set(tested)
+
+
+@pytest.mark.slow
+def test_the_verdict_follows_from_the_records(finished: Path) -> None:
+    verdict = journal(finished).get("verdict")
+    assert verdict is not None
+    values = {r.strategy: r.metrics["value"] for r in journal(finished).of("candidate")}
+    transferred = {name: value for name, value in values.items() if not TABLE[name].control}
+    assert values[verdict.detail["best"]] == max(transferred.values())
+    for pair in verdict.detail["comparisons"]:
+        assert pair["difference"] == pytest.approx(values[pair["a"]] - values[pair["b"]])
+        assert pair["low"] <= pair["difference"] <= pair["high"]
+
+
+@pytest.mark.slow
+def test_the_same_question_again_changes_nothing(small_fit: Fit, tmp_path: Path) -> None:
+    first = small_fit(tmp_path / "run", strategy="probe")
+    before = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
+    seen: list[Record] = []
+    again = small_fit(tmp_path / "run", strategy="probe", on_record=seen.append)
+    assert {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")} == before
+    assert again.metrics == first.metrics
+    assert {r.key for r in seen} == {r.key for r in first.records}
+
+
+@pytest.mark.slow
+def test_another_question_needs_another_folder(small_fit: Fit, tmp_path: Path, digits_folder: Path) -> None:
+    run = small_fit(tmp_path / "run", strategy="probe")
+    with pytest.raises(RunError, match="seed"):
+        small_fit(tmp_path / "run", strategy="probe", seed=1)
+    (run.folder / "records.jsonl").write_bytes((run.folder / "records.jsonl").read_bytes().rsplit(b"\n", 2)[0] + b"\n")
+    next((digits_folder / "0").iterdir()).unlink()
+    with pytest.raises(RunError, match="changed"):
+        small_fit(tmp_path / "run", strategy="probe")
+
+
+def test_a_folder_of_something_else_is_left_alone(small_fit: Fit, tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.txt").write_text("dear")
+    with pytest.raises(RunError, match="not empty"):
+        small_fit(tmp_path / "thesis")
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter1.txt"]
+
+
+def test_out_below_a_file_is_refused(small_fit: Fit, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError):
+        small_fit(tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": 8},
+        {"metric": "auc"},
+        {"margin": -1},
+        {"margin": 100},
+        {"device": "tpu"},
+        {"device": "cuda"},
+        {"seed": -1},
+        {"strategy": "everything"},
+        {"budget": "soon"},
+        {"budget": 0},
+        {"split": (0.5, 0.0, 0.5)},
+        {"split": (0.5, 0.1, 0.1)},
+        {"class_weight": "heavy"},
+    ],
+    ids=str,
+)
+def test_values_that_an_option_cannot_have(small_fit: Fit, tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(OptionError) as caught:
+        small_fit(tmp_path / "run", **wrong)
+    assert caught.value.remedy
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_odd_images_are_read_and_broken_ones_named(small_fit: Fit, tmp_path: Path, digits_folder: Path) -> None:
+    folder = digits_folder / "0"
+    sample = Image.open(next(folder.iterdir())).resize((40, 40))
+    sample.convert("P").save(folder / "palette.png")
+    sample.convert("LA").save(folder / "alpha.png")
+    sample.convert("CMYK").save(folder / "cmyk.jpg")
+    Image.fromarray(np.asarray(sample, np.uint16) * 257).save(folder / "sixteen.png")
+    (folder / "empty.png").touch()
+    (folder / "notes.txt").write_text("not an image")
+    whole = next(folder.glob("0*.png")).read_bytes()
+    (folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
+    run = small_fit(tmp_path / "run", strategy="probe")
+    data = run.records.get("data")
+    assert data is not None
+    assert {Path(one["path"]).name for one in data.detail["broken"]} == {"empty.png", "notes.txt", "truncated.png"}
+    assert data.metrics["broken"] == 3
+    assert data.metrics["images"] == 127
+    split = json.loads((run.folder / "split.json").read_text())
+    assert {Path(path).name for path in split["aside"]} == {"empty.png", "notes.txt", "truncated.png"}
+    with pytest.raises(DataError, match="3 such file"):
+        small_fit(tmp_path / "strict", strict=True)
+
+
+def test_an_image_above_the_cap_is_broken(small_fit: Fit, tmp_path: Path, digits_folder: Path) -> None:
+    Image.new("L", (300, 300)).save(digits_folder / "0" / "large.png")
+    with pytest.raises(DataError, match=r"large\.png"):
+        small_fit(tmp_path / "run", strict=True, max_pixels=300 * 299)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_rare_class_is_named(small_fit: Fit, tmp_path: Path, digits_folder: Path, count: int) -> None:
+    (digits_folder / "rare").mkdir()
+    for i in range(count):
+        Image.new("L", (8, 8), 40 * i).save(digits_folder / "rare" / f"{i}.png")
+    with pytest.raises(DataError, match="rare") as caught:
+        small_fit(tmp_path / "run")
+    assert caught.value.remedy
+
+
+@pytest.mark.slow
+def test_a_full_disk_loses_nothing(small_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+    import os
+
+    real, left = os.pwrite, [3]
+
+    def full(descriptor: int, data: bytes, offset: int) -> int:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        small_fit(tmp_path / "run", strategy="probe")
+    assert len(journal(tmp_path / "run")) == 3
+    monkeypatch.setattr(os, "pwrite", real)
+    assert small_fit(tmp_path / "run", strategy="probe").metrics["n"] > 0
+
+
+@pytest.mark.slow
+def test_more_validation_images_need_no_folds(small_fit: Fit, tmp_path: Path, finished: Path) -> None:
+    plan = journal(finished).get("plan")
+    assert plan is not None and plan.detail["folds"] == 3
+    assert all(r.part == "folds" and r.metrics["n"] == 96 for r in journal(finished).of("candidate"))
+
+
+@pytest.mark.slow
+def test_no_test_part_no_test_record(small_fit: Fit, tmp_path: Path) -> None:
+    run = small_fit(tmp_path / "run", strategy="probe", split=(0.7, 0.3, 0.0))
+    assert run.records.get("test") is None
+    assert run.metrics == {}
+    assert run.predictor.predict(np.zeros((1, 8, 8), np.uint8)).shape == (1,)
+
+
+@pytest.mark.slow
+def test_shuffled_labels_transfer_nothing(small_fit: Fit, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (150, 8, 8), dtype=np.uint8)
+    run = small_fit(tmp_path / "run", data=(images, np.arange(150) % 3), strategy="probe")
+    assert run.verdict.transfer in ("cannot_tell", "neutral")
+    assert run.metrics["low"] < 1 / 3 < run.metrics["high"]
+
+
+@pytest.mark.slow
+def test_an_earlier_run_is_a_backbone(small_fit: Fit, finished: Path, tmp_path: Path) -> None:
+    run = small_fit(tmp_path / "run", backbones=[f"run:{finished}"], strategy="probe")
+    assert run.records.of("probed")[0].backbone == f"run:{finished}"

@@ -1,0 +1,97 @@
+"""The contract of the table: every row says what is frozen, in the order of their cost."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from headstart.errors import OptionError
+from headstart.strategies import FAMILIES, TABLE, Strategy, chosen, frozen_cut
+from headstart.training import Recipe
+
+rows = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+
+RESNET = ("stem", "layer1", "layer2", "layer3", "layer4", "top", "logits")
+LITE0 = ("stem", *(f"blocks.{i}" for i in range(7)), "top", "logits")
+VIT = ("stem", *(f"blocks.{i}" for i in range(12)), "top")
+
+
+def test_rows_stand_from_the_cheapest_to_the_dearest_controls_last() -> None:
+    assert list(TABLE) == ["probe", "last_block", "upper_half", "all", "frozen_random", "scratch"]
+    assert [row.control for row in TABLE.values()] == [False] * 4 + [True] * 2
+    assert [row.trains for row in TABLE.values()] == [False, True, True, True, False, True]
+
+
+@rows
+def test_a_row_is_named_by_its_key_told_in_words_and_frozen_itself(row: Strategy) -> None:
+    assert TABLE[row.name] is row
+    assert row.title and row.title != row.name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        row.name = "other"  # type: ignore[misc]
+
+
+@rows
+@pytest.mark.parametrize("n", [10, 499, 500, 20_000])
+def test_recipes_follow_the_amount_of_data_and_the_epochs(row: Strategy, n: int) -> None:
+    if row.recipe is None:
+        assert row.frozen == "everything"
+        return
+    recipe = row.recipe(n, epochs=7)
+    assert isinstance(recipe, Recipe) and recipe == row.recipe(n, epochs=7)
+    assert recipe.epochs == 7 and recipe.batch_size == (16 if n < 500 else 32)
+    # A network that starts from the source's weights keeps its statistics and moves more slowly.
+    assert recipe.source_statistics is row.pretrained
+    assert (recipe.lr < 1e-3) is row.pretrained
+
+
+@pytest.mark.parametrize(
+    ("cuts", "last_block", "upper_half"),
+    [
+        (RESNET, "layer3", "layer2"),
+        (LITE0, "blocks.5", "blocks.3"),
+        (VIT, "blocks.10", "blocks.5"),
+        (("top", "logits"), "", ""),
+        (("top",), "", ""),
+    ],
+)
+def test_the_cut_below_which_a_network_is_frozen(cuts: tuple[str, ...], last_block: str, upper_half: str) -> None:
+    expected = {
+        "probe": "top",
+        "last_block": last_block,
+        "upper_half": upper_half,
+        "all": "",
+        "frozen_random": "top",
+        "scratch": "",
+    }
+    assert {name: frozen_cut(row, cuts) for name, row in TABLE.items()} == expected
+
+
+@pytest.mark.parametrize("blocks", range(2, 20))
+def test_a_dearer_row_freezes_no_more(blocks: int) -> None:
+    cuts = ("stem", *(f"b{i}" for i in range(blocks)), "top", "logits")
+    depths = [
+        cuts.index(cut) if cut else -1 for cut in (frozen_cut(TABLE[name], cuts) for name in FAMILIES["finetune"])
+    ]
+    assert depths == sorted(depths, reverse=True)
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, *TABLE])
+def test_a_probe_is_always_among_what_is_tried(name: str) -> None:
+    tried = [row.name for row in chosen(name)]
+    assert tried[0] == "probe" and len(set(tried)) == len(tried)
+    assert set(tried) == set(FAMILIES.get(name, ("probe", name)))
+
+
+def test_auto_tries_everything() -> None:
+    assert chosen("auto") == tuple(TABLE.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("last_blok", "Did you mean last_block?"), ("finetun", "Did you mean finetune?"), ("zzz", "Choose among auto, ")],
+)
+def test_an_unknown_name_gives_the_near_one_or_all(name: str, hint: str) -> None:
+    with pytest.raises(OptionError, match=f"There is no strategy named {name}") as caught:
+        chosen(name)
+    assert caught.value.remedy.startswith(hint)
