@@ -190,4 +190,9 @@ def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> t
         index, _, name = key.partition(".")
         state["state"].setdefault(int(index), {})[name] = tensor
     optimizer.load_state_dict(state)
+    for parameter, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            if moment.shape == parameter.shape:
+                # A fused step walks a parameter and its moments in memory order: they have to lie alike.
+                moments[name] = torch.empty_like(parameter, requires_grad=False).copy_(moment)
     return Curve([Point(**point) for point in saved["points"]], saved["best_epoch"], saved["stopped"]), parts["best"]
