@@ -95,7 +95,7 @@ def test_a_failed_write_leaves_nothing(store, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("headstart.data.store.save_file", full)
+    monkeypatch.setattr("headstart.records.arrays.save_file", full)
     before = sorted(store.folder.iterdir())
     with pytest.raises(StorageError, match="disk is full"):
         store.put(["x"], rows(1))

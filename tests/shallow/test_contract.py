@@ -88,7 +88,7 @@ def test_shuffled_labels_are_not_learnt(row: HeadRow) -> None:
     y = np.random.default_rng(1).permutation(y)
     folds = [(np.flatnonzero(np.arange(240) % 4 != f), np.flatnonzero(np.arange(240) % 4 == f)) for f in range(4)]
     single = HeadRow(row.name, row.summary, row.estimator, row.knob, row.penalties[:1], None, row.kind)
-    right = (_probe(("top",), single, {"top": z}, y, folds, "accuracy").predicted == y).sum()
+    right = (_probe(("top",), single, {"top": z}, y, folds, "accuracy", None).predicted == y).sum()
     assert binom.ppf(0.0005, 240, 0.25) <= right <= binom.ppf(0.9995, 240, 0.25)
 
 

@@ -36,7 +36,8 @@ class Toy:
         head: nn.Module = nn.Linear(backbone.widths["top"], CLASSES)
         if dropout:
             head = nn.Sequential(nn.Dropout(dropout), head)
-        return Transferred(backbone, head, frozen=frozen, source_statistics=source_statistics)
+        model = Transferred(backbone, head, frozen=frozen, source_statistics=source_statistics)
+        return model.to(memory_format=torch.channels_last)
 
     def train(
         self,

@@ -162,12 +162,20 @@ def test_a_finished_training_is_not_repeated(toy: Any, tmp_path: Path) -> None:
     assert same(weights(model), expected) and same_curve(again.to_json(), curve)
 
 
-@pytest.mark.parametrize("harm", [b"", b"garbage" * 99, None], ids=["empty", "garbage", "cut off"])
-def test_a_damaged_checkpoint_means_a_new_start(toy: Any, tmp_path: Path, harm: bytes | None) -> None:
+HARMS: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda whole: b"",
+    "garbage": lambda whole: b"garbage" * 99,
+    "cut off": lambda whole: whole[:-500],
+    "a flipped bit": lambda whole: whole[:-501] + bytes([whole[-501] ^ 1]) + whole[-500:],
+}
+
+
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+def test_a_damaged_checkpoint_means_a_new_start(toy: Any, tmp_path: Path, harm: Callable[[bytes], bytes]) -> None:
     recipe = replace(RECIPE, epochs=2)
     expected, curve = unbroken(toy, tmp_path, recipe)
     path = tmp_path / "c"
-    path.write_bytes((tmp_path / "unbroken").read_bytes()[:-500] if harm is None else harm)
+    path.write_bytes(harm((tmp_path / "unbroken").read_bytes()))
     model = toy.model()
     anew = toy.train(model, recipe, path)
     assert same(weights(model), expected) and same_curve(anew.to_json(), curve)

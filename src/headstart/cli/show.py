@@ -26,7 +26,9 @@ class Terminal:
     def __init__(self, *, quiet: bool) -> None:
         from rich.console import Console
 
-        self.console = Console(stderr=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
+        # Without a terminal a line ends where its text ends: nothing is folded or cut to a width.
+        wide = None if (sys.stderr if quiet else sys.stdout).isatty() else 10_000
+        self.console = Console(stderr=quiet, highlight=False, soft_wrap=wide is not None, width=wide)
         self._tables = not quiet and self.console.is_terminal
         self._bars: Any = None
         self._task: Any = None

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from headstart.cli.show import Terminal
 
@@ -40,7 +40,7 @@ def print_predictions(terminal: Terminal, found: Sequence[Prediction], *, form: 
             if one.error:
                 writer.writerow([one.path, "", ""])
     else:
-        table = Table("image", "class", "probability", box=None, pad_edge=False)
+        table = _table("image", "class", "probability")
         for one in found:
             for name, share in one.top:
                 table.add_row(one.path, name, f"{100 * share:.1f} %")
@@ -59,7 +59,7 @@ def print_backbones(terminal: Terminal, listings: Sequence[Listing], *, as_json:
     if as_json:
         _json([asdict(one) for one in listings])
         return
-    table = Table("name", "architecture", "weights", "", box=None, pad_edge=False)
+    table = _table("name", "architecture", "weights", "")
     for one in listings:
         table.add_row(one.name, one.architecture, "at hand" if one.at_hand else "not here", one.note)
     terminal.console.print(table)
@@ -77,7 +77,7 @@ def print_cache(terminal: Terminal, folder: Path, listed: Sequence[Entry], *, as
         return
     from headstart.report.wording import size
 
-    table = Table("what", "entry", "size", box=None, pad_edge=False)
+    table = _table("what", "entry", "size")
     for entry in listed:
         table.add_row(entry.room, entry.name, size(entry.bytes))
     if listed:
@@ -93,6 +93,11 @@ def print_pruned(terminal: Terminal, removed: Sequence[Entry], *, as_json: bool)
     from headstart.report.wording import size
 
     terminal.console.print(f"Removed {len(removed)} entries, {size(sum(e.bytes for e in removed))}.")
+
+
+def _table(*columns: str) -> Table:
+    """A plain table that folds what does not fit and never cuts it off."""
+    return Table(*(Column(name, overflow="fold") for name in columns), box=None, pad_edge=False)
 
 
 def _json(document: object) -> None:

@@ -8,7 +8,6 @@ in it twice.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import struct
@@ -19,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from headstart.errors import InternalError, StorageError
-from headstart.records import writing
+from headstart.records.arrays import checksum, write_arrays
 
 _DTYPES: dict[str, np.dtype[Any]] = {"U8": np.dtype("u1"), "F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
 
@@ -104,10 +102,8 @@ class RowStore:
         for name, array in contiguous.items():
             if array.dtype not in _DTYPES.values():
                 raise InternalError(f"rows of {name} have the type {array.dtype}, which a store does not hold")
-        metadata = {"ids": json.dumps(list(ids)), "blake2b": _checksum(contiguous, ids)}
         path = self.folder / f"{uuid.uuid4().hex}.rows"
-        with writing(path) as temporary:
-            save_file(contiguous, temporary, metadata=metadata)
+        write_arrays(path, contiguous, about=json.dumps(list(ids)))
         self._open(path)
 
     def read(self, name: str, ids: Sequence[str]) -> np.ndarray:
@@ -164,14 +160,6 @@ def _runs(
         yield path, shard.arrays[name].start, rows, slots
 
 
-def _checksum(arrays: Mapping[str, np.ndarray], ids: Sequence[str]) -> str:
-    digest = hashlib.blake2b(json.dumps(list(ids)).encode(), digest_size=16)
-    for name in sorted(arrays):
-        digest.update(name.encode())
-        digest.update(arrays[name].data)
-    return digest.hexdigest()
-
-
 def _read_header(path: Path) -> tuple[_Shard, list[str]] | None:
     """The shard at `path` and its ids, or None where its checksum does not hold."""
     try:
@@ -179,7 +167,7 @@ def _read_header(path: Path) -> tuple[_Shard, list[str]] | None:
         (length,) = struct.unpack("<Q", blob[:8])
         header = json.loads(blob[8 : 8 + length])
         metadata = header.pop("__metadata__")
-        ids: list[str] = json.loads(metadata["ids"])
+        ids: list[str] = json.loads(metadata["about"])
         arrays: dict[str, _Array] = {}
         values: dict[str, np.ndarray] = {}
         for name, entry in header.items():
@@ -187,7 +175,7 @@ def _read_header(path: Path) -> tuple[_Shard, list[str]] | None:
             dtype = _DTYPES[entry["dtype"]]
             arrays[name] = _Array(dtype, tuple(entry["shape"][1:]), first)
             values[name] = np.frombuffer(blob[first:last], dtype).reshape(entry["shape"])
-        if _checksum(values, ids) != metadata["blake2b"]:
+        if checksum(values, metadata["about"]) != metadata["blake2b"]:
             return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
         return None

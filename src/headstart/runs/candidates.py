@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from headstart.advice import Plan
@@ -18,8 +17,9 @@ from headstart.data import folds, inner_split
 from headstart.evidence import fit_temperature, interval, log_loss, softmax
 from headstart.features import Features
 from headstart.objectives import CrossEntropy
-from headstart.records import Record, writing
-from headstart.runs.context import Context, Prepared, keep_predictions, kept_predictions
+from headstart.records import Record
+from headstart.records.arrays import write_arrays
+from headstart.runs.context import Context, Prepared, keep_predictions, kept_arrays, kept_predictions
 from headstart.runs.probing import Probed, features_of, probe, rows_at
 from headstart.shallow import Probe, arrays, fit_probe, head_module, linear_start
 from headstart.strategies import Strategy, frozen_cut
@@ -148,15 +148,14 @@ def probabilities(context: Context, prepared: Prepared, model: Transferred, indi
 
 
 def keep_model(path: Path, model: Transferred) -> None:
-    """Write a state dict as safetensors."""
-    with writing(path) as temporary:
-        save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, temporary)
+    """Write a model's parameters and buffers."""
+    write_arrays(path, {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()})
 
 
 def kept_model(path: Path, backbone: Backbone, *, classes: int, frozen: str) -> Transferred:
     """A fine-tuned model as `keep_model` wrote it."""
     model = Transferred(backbone, nn.Linear(backbone.widths["top"], classes), frozen=frozen)
-    model.load_state_dict(load_file(path))
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in kept_arrays(path).items()})
     return model.eval()
 
 

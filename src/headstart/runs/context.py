@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save_file
 
 from headstart.backbones import Preprocessing
 from headstart.data import Duplicates, Split, Survey
 from headstart.data.batches import Batches
+from headstart.errors import RunError
 from headstart.problem import Labelled
-from headstart.records import Journal, Record, writing
+from headstart.records import Journal, Record
+from headstart.records.arrays import read_arrays, write_arrays
 from headstart.runs.options import Options
 
 
@@ -81,12 +82,23 @@ class Prepared:
 
 def keep_predictions(path: Path, indices: np.ndarray, probabilities: np.ndarray) -> None:
     """Write probabilities (m, k) of the images at `indices` (m,)."""
-    with writing(path) as temporary:
-        arrays = {"indices": indices.astype("i8"), "probabilities": probabilities.astype("f4")}
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
+    write_arrays(path, {"indices": indices.astype("i8"), "probabilities": probabilities.astype("f4")})
 
 
 def kept_predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Inverse of `keep_predictions`."""
-    arrays = load_file(path)
+    arrays = kept_arrays(path)
     return arrays["indices"], arrays["probabilities"]
+
+
+def kept_arrays(path: Path) -> dict[str, np.ndarray]:
+    """What a finished unit of work left for a later one.
+
+    Raises
+    ------
+    RunError : the file is missing, cut off or altered.
+    """
+    found = read_arrays(path)
+    if found is None:
+        raise RunError(f"{path} is missing or damaged, so this run cannot go on.", "Start it anew in another folder.")
+    return found[0]

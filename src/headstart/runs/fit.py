@@ -106,17 +106,24 @@ def fit(
     if journal.get("spent") is not None:
         for record in journal:
             on_record(record)
+        if not all((folder / name).exists() for name in ("README.md", "report.html")):
+            _draw(folder)
         return Run(folder)
     context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
     plan, prepared = _plan_and_data(context, labelled, rows, started=started)
     _work(context, plan, prepared)
     context.note(_spent(context, started))
     context.progress("drawing the page", 0, 1)
+    _draw(folder)
+    context.progress("drawing the page", 1, 1)
+    return Run(folder)
+
+
+def _draw(folder: Path) -> None:
+    """What people read of a run, from its records alone: the model card and the page."""
     with writing(folder / "README.md") as temporary:
         temporary.write_text(model_card(folder))
     draw(folder)
-    context.progress("drawing the page", 1, 1)
-    return Run(folder)
 
 
 def _work(context: Context, plan: Plan, prepared: Prepared) -> None:

@@ -76,14 +76,17 @@ def probe(context: Context, prepared: Prepared, features: Features, *, indices: 
 
 
 def note_probes(context: Context, prepared: Prepared, backbone: str, *, probed: Probed, indices: np.ndarray) -> None:
-    """One record a probe; the record of the backbone itself closes the unit of work."""
+    """One record a probe that has none yet; the record of the backbone itself closes the unit of work."""
     y, groups = prepared.y[indices], prepared.groups[indices]
     for one, screening in [*((p, True) for p in probed.screened), *((p, False) for p in probed.competed)]:
         cut = "+".join(one.cuts)
+        key = f"probe/{backbone}/{cut}" + ("" if screening else f"/{one.head}")
+        if context.journal.get(key) is not None:
+            continue
         found = interval(y, one.predicted, groups, metric=context.options.metric)
         context.note(
             Record(
-                f"probe/{backbone}/{cut}" + ("" if screening else f"/{one.head}"),
+                key,
                 "probe",
                 data=prepared.fingerprint,
                 part="train",

@@ -9,14 +9,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from headstart.backbones import Transferred
 from headstart.data.batches import Batches
 from headstart.errors import InternalError
-from headstart.records import writing
+from headstart.records.arrays import read_arrays, write_arrays
 from headstart.training.inference import Scores
 from headstart.training.objective import Objective
 from headstart.training.recipe import Recipe
@@ -163,27 +161,24 @@ def _copy(model: nn.Module) -> State:
 
 def _save(path: Path, model: nn.Module, *, best: State, optimizer: torch.optim.Optimizer, curve: Curve) -> None:
     """Everything that the next epoch depends on, as named tensors and JSON: no pickle."""
-    tensors = {f"model.{name}": tensor for name, tensor in _copy(model).items()}
-    tensors |= {f"best.{name}": tensor.clone() for name, tensor in best.items()}
+    tensors = {f"model.{name}": tensor.detach() for name, tensor in model.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
     for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value).clone() for key, value in state.items()}
-    metadata = {"curve": json.dumps(asdict(curve))}
-    with writing(path) as temporary:
-        save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, metadata=metadata)
+        tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
+    arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+    write_arrays(path, arrays, about=json.dumps(asdict(curve)))
 
 
 def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> tuple[Curve, State]:
     """Curve and best state so far; both empty where there is no (whole) checkpoint."""
-    try:
-        with safe_open(path, "pt") as file:
-            saved = json.loads(file.metadata()["curve"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+    found = read_arrays(path)
+    if found is None:
         return Curve(), {}
+    saved = json.loads(found[1])
     parts: dict[str, State] = {"model": {}, "best": {}, "optimizer": {}}
-    for name, tensor in tensors.items():
+    for name, array in found[0].items():
         part, _, key = name.partition(".")
-        parts[part][key] = tensor
+        parts[part][key] = torch.from_numpy(array)
     model.load_state_dict(parts["model"])
     state = optimizer.state_dict()
     for key, tensor in parts["optimizer"].items():
