@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from headstart.runs.fit import fit
 
     load = Predictor
+
+# OpenVINO reports its use to its maker over the network; nothing leaves a user's machine unasked.
+# Where its reporter cannot be imported, OpenVINO goes on without it.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 __all__ = ["TransferClassifier", "__version__", "fit", "load"]
 
