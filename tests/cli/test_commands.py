@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -189,6 +190,51 @@ def test_a_page_that_could_not_be_drawn_is_drawn_by_the_same_command(headstart: 
         (run / name).unlink()
     assert headstart("fit", _digits, "--out", run, *QUICK).returncode == 0
     assert (run / "report.html").exists() and (run / "README.md").exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"backbones": ("random/resnet18", "packaged/efficientnet_lite1"), "strict": True, "margin": 0.015},
+        {"split": (0.333333, 0.333333, 0.333333), "budget": 95.5, "class_weight": "balanced", "metric": "macro_f1"},
+        {"strategy": "last_block", "seed": 7, "size": 96, "device": "cpu", "max_pixels": 1000},
+    ],
+)
+def test_the_command_on_the_page_asks_the_same_question(
+    changed: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from headstart.report import wording
+    from headstart.runs import fit, options
+
+    asked = options.Options(
+        **{
+            "data": str(tmp_path / "meine Bilder"),
+            "backbones": ("packaged/efficientnet_lite0",),
+            "strategy": "auto",
+            "budget": 480.0,
+            "seed": 0,
+            "size": 128,
+            "split": (0.6, 0.2, 0.2),
+            "metric": "accuracy",
+            "margin": 0.005,
+            "class_weight": "none",
+            "device": "auto",
+            "strict": False,
+        }
+        | changed
+    )
+    heard = []
+
+    def hear(**resolved: Any) -> None:
+        heard.append(options.Options(**resolved))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit, "Options", hear)
+    words = shlex.split(" ".join(wording.command(asked.to_json())))
+    assert words[:2] == ["headstart", "fit"]
+    assert invoke(*words[1:]).exit_code == 130
+    assert heard == [asked]
 
 
 def test_backbones(headstart: Any) -> None:

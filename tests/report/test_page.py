@@ -94,7 +94,7 @@ def full(make_run: Make) -> tuple[str, Checked]:
         "labelled bellflower, daisy",
         "1 min 31 s",
         "At most 3.4 GB of memory",
-        "headstart fit 'photos/my flowers' --out again --budget 20m --backbones",
+        "headstart fit 'photos/my flowers' --out again --backbone",
         "AMD EPYC 7543",
         "9f2c41d0a7b36e58",
         "D = {X, P(X)}",

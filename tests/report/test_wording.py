@@ -58,10 +58,17 @@ def test_sizes_are_decimal(value: float, words: str) -> None:
 
 
 def test_the_command_can_be_typed_again_whatever_the_folder_is_called() -> None:
-    options = {"data": "my 'pics'; rm -rf x", "backbones": ["a/b", "c"], "size": None, "strict": True, "margin": 0.01}
-    words = shlex.split(" ".join(wording.command(options, 1200.0)))
-    assert words[:3] == ["headstart", "fit", "my 'pics'; rm -rf x"]
-    assert words[5:] == ["--budget", "20m", "--backbones", "a/b,c", "--strict", "--margin", "0.01"]
+    options = {
+        "data": "my 'pics'; rm -rf x",
+        "backbones": ["a/b", "c"],
+        "strict": True,
+        "margin": 0.01,
+        "budget": 1200.0,
+    }
+    words = shlex.split(" ".join(wording.command(options)))
+    assert words[:5] == ["headstart", "fit", "my 'pics'; rm -rf x", "--out", "again"]
+    assert words[5:] == ["--backbone", "a/b", "--backbone", "c", "--budget", "20m", "--margin", "1", "--strict"]
+    assert wording.command({"data": "arrays"}) == []
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from headstart import TransferClassifier, backbones, features
 from headstart.advice import Calibration, plan
+from headstart.runs import candidates
 from headstart.runs import fit as fitting
 from headstart.runs.run import Run
+from headstart.strategies.table import FAMILIES
 
 BACKBONE = "random/test_resnet"
+Make = Callable[..., TransferClassifier]
 Fit = Callable[..., Run]
 
 
@@ -72,3 +79,36 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> Path:
         out = tmp_path_factory.mktemp("unbroken") / "run"
         fitting.fit(_digits, out, backbones=[BACKBONE], size=32, budget=600)
     return out
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Return a maker of quick estimators: one network, made once; no measuring, no control, one validation part."""
+
+    @cache
+    def load(name: str, *, size: int) -> backbones.Backbone:
+        return backbones.load(name, size=size)
+
+    @cache
+    def opened(fingerprint: str, size: int) -> list[Any]:
+        return []
+
+    real = features.extract.__globals__["open_engine"]
+
+    def open_engine(backbone: backbones.Backbone, sample: np.ndarray, **more: Any) -> Any:
+        kept = opened(backbone.fingerprint("top"), sample.shape[1])
+        if not kept:
+            kept.append(real(backbone, sample, **more))
+        return kept[0]
+
+    monkeypatch.setattr(fitting, "calibrate", constant_costs)
+    for module in (fitting, candidates):
+        monkeypatch.setattr(module, "load", lambda name, *, size: copy.deepcopy(load(name, size=size)))
+    monkeypatch.setitem(features.extract.__globals__, "open_engine", open_engine)
+    monkeypatch.setitem(FAMILIES, "probe", ("probe",))
+    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 0)
+
+    def made(**options: Any) -> TransferClassifier:
+        return TransferClassifier(**{"backbone": "random/test_resnet", "strategy": "probe", "size": 32} | options)
+
+    return made

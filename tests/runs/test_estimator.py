@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
-from functools import cache
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,53 +13,11 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.estimator_checks import check_estimator
 
-from headstart import TransferClassifier, backbones, features
-from headstart.advice import Calibration, plan
+from headstart import TransferClassifier
 from headstart.errors import DataError
-from headstart.runs import candidates, fit
-from headstart.strategies import table
 
 Make = Callable[..., TransferClassifier]
-
-EXPECTED: dict[str, str] = {}
-
-
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Return a maker of quick estimators: one network, made once; no measuring, no control, one validation part."""
-
-    @cache
-    def load(name: str, *, size: int) -> backbones.Backbone:
-        return backbones.load(name, size=size)
-
-    @cache
-    def opened(fingerprint: str, size: int) -> list[Any]:
-        return []
-
-    real = features.extract.__globals__["open_engine"]
-
-    def open_engine(backbone: backbones.Backbone, sample: np.ndarray, **more: Any) -> Any:
-        kept = opened(backbone.fingerprint("top"), sample.shape[1])
-        if not kept:
-            kept.append(real(backbone, sample, **more))
-        return kept[0]
-
-    def calibrate(names: Any, rows: Any, **_: object) -> dict[str, Calibration]:
-        return {name: Calibration(1e-5, {row.name: 1e-4 for row in rows if row.trains}) for name in names}
-
-    monkeypatch.setattr(fit, "calibrate", calibrate)
-    for module in (fit, candidates):
-        monkeypatch.setattr(module, "load", lambda name, *, size: copy.deepcopy(load(name, size=size)))
-    monkeypatch.setitem(features.extract.__globals__, "open_engine", open_engine)
-    monkeypatch.setitem(table.FAMILIES, "probe", ("probe",))
-    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 0)
-
-    def made(**options: Any) -> TransferClassifier:
-        return TransferClassifier(**{"backbone": "random/test_resnet", "strategy": "probe", "size": 32} | options)
-
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +26,6 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     data = load_digits()
     chosen = np.flatnonzero(np.isin(data.target, (0, 1, 4)))[:90]
     return (data.images[chosen] * (255 / 16)).astype(np.uint8), data.target[chosen]
-
-
-@pytest.mark.slow
-def test_scikit_learns_own_checks(make: Make) -> None:
-    results = check_estimator(make(), on_fail=None, on_skip=None, expected_failed_checks=EXPECTED)
-    failed = {one["check_name"]: repr(one["exception"]) for one in results if one["status"] == "failed"}
-    assert failed == {}
-    assert {one["check_name"] for one in results if one["status"] == "xfail"} == set(EXPECTED)
-    assert sum(one["status"] == "passed" for one in results) >= 50
 
 
 def test_clone_and_parameters(make: Make) -> None:

@@ -86,7 +86,7 @@ def test_patience_is_not_lost_on_the_first_disturbance(toy: Any, tmp_path: Path)
         toy.model(), replace(RECIPE, epochs=5, patience=1), tmp_path / "d", evaluate=scripted([1.0, 4, 3, 3.5])
     )
     assert len(curve.points) == 4 and curve.best_epoch == 0
-    assert curve.stopped == "the validation loss had not fallen for 1 epochs"
+    assert curve.stopped == "the validation loss had not fallen for 1 epoch"
 
 
 def test_all_epochs_done_and_still_improving(toy: Any, tmp_path: Path) -> None:

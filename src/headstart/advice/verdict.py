@@ -15,6 +15,10 @@ LEVEL = 0.90
 """Level of the simultaneous two-sided intervals: 'worse' is shown at 5 % one-sided, for all candidates at once."""
 
 
+MOST_IMAGES = 50
+"""Times as many validation images as there are: beyond that, collecting them is no advice."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A finalist as its record tells it: `value` is the metric as a share, `what` says in words what to do."""
@@ -188,6 +192,10 @@ def _what_would_decide(difference: Difference, margin: float, n: int) -> str:
         return "More groups of validation images would allow an interval."
     half = difference.value - difference.low
     needed = int(round(n * (half / max(difference.value - margin, 1e-9)) ** 2, -1))
+    if needed > MOST_IMAGES * n:
+        return (
+            f"The difference is too close to the margin for any number of validation images at hand (now {n}) to show."
+        )
     return f"If the difference is what it seems, about {max(needed, n + 10)} validation images (now {n}) would show it."
 
 

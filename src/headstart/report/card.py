@@ -161,7 +161,7 @@ model.predict(["photo.jpg"])
 def _use(run: Run) -> str:
     if run.final is None:
         return ""
-    again = " ".join(wording.command(run.options, run.plan.detail.get("budget_s"))) if run.plan else ""
+    again = " ".join(wording.command(run.options))
     # Four spaces, since a name may hold the back-ticks that would close a fence.
     repeat = f"\n\nTo train it again:\n\n    {' '.join(clean(again).split())}" if again else ""
     return f"## How to use it\n\n{SHELL}\n\n{PYTHON}{repeat}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 MISSING = "—"
@@ -245,7 +245,7 @@ def duration(value: float) -> str:
     return f"{value / 60:g}m" if value >= 60 and value % 60 == 0 else f"{value:g}s"
 
 
-def command(options: Mapping[str, Any], budget_s: float | None) -> list[str]:
+def command(options: Mapping[str, Any]) -> list[str]:
     """The `headstart fit` that asks the same again, from the resolved options of the plan.
 
     It goes into a folder of its own, since in the run's own there would be nothing left to do.
@@ -253,13 +253,33 @@ def command(options: Mapping[str, Any], budget_s: float | None) -> list[str]:
     Returns
     -------
     Its pieces, a flag with its value each, quoted for a shell; joined by spaces they are the command.
+    There are none where the images were given as arrays, which a shell cannot name.
     """
-    pieces = [["headstart", "fit", str(options.get("data", "DATA"))], ["--out", "again"]]
-    if budget_s is not None:
-        pieces.append(["--budget", duration(budget_s)])
-    for key, value in options.items():
-        flag = "--" + key.replace("_", "-")
-        if key == "data" or value is None or value is False or value == []:
-            continue
-        pieces.append([flag] if value is True else [flag, setting(value)])
+    if options.get("data") in (None, "arrays"):
+        return []
+    pieces = [["headstart", "fit", str(options["data"])], ["--out", "again"]]
+    pieces += [["--backbone", str(name)] for name in options.get("backbones", ())]
+    for key, shown in SHOWN.items():
+        if key in options:
+            pieces.append(["--" + key.replace("_", "-"), shown(options[key])])
+    pieces += [["--strict"]] if options.get("strict") else []
     return [shlex.join(piece) for piece in pieces]
+
+
+def _shares(parts: Sequence[float]) -> str:
+    return "/".join(f"{100 * part:g}" for part in parts)
+
+
+SHOWN: dict[str, Callable[[Any], str]] = {
+    "budget": duration,
+    "strategy": str,
+    "seed": str,
+    "size": str,
+    "split": _shares,
+    "metric": str,
+    "margin": lambda share: f"{100 * share:g}",
+    "class_weight": str,
+    "device": str,
+    "max_pixels": str,
+}
+"""How each option's resolved value is typed."""

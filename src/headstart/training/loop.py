@@ -123,7 +123,7 @@ def _stop(curve: Curve, recipe: Recipe) -> str:
     # network that starts from a fitted head, and it comes back as they fall.
     best = min(curve.points[1:], key=lambda point: point.loss)
     if last.epoch - best.epoch >= recipe.patience:
-        return f"the validation loss had not fallen for {recipe.patience} epochs"
+        return f"the validation loss had not fallen for {recipe.patience} epoch{'s' * (recipe.patience > 1)}"
     return "all planned epochs were done" if last.epoch >= recipe.epochs else ""
 
 
