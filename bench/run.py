@@ -13,10 +13,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 for arguments in (
-    ["cases.py", "clipart", "emoji-google", "digits-uci"],
+    ["cases.py", "clipart", "emoji-google", "digits-uci", "fashion"],
     ["main_job.py", "fit"],
     ["main_job.py", "by-hand"],
     ["main_job.py", "frozen"],
     ["main_job.py", "table"],
+    ["costs.py"],
 ):
     subprocess.run([sys.executable, str(HERE / arguments[0]), *arguments[1:]], check=True)
