@@ -30,7 +30,7 @@ def bars(rows: Sequence[Bar], *, name: str, title: str, width: int) -> Markup:
     """One bar a row, on a common scale from nought; the row's own words stand at its right."""
     high = 22 if len(rows) <= 24 else 17
     right = max(advance(row.text) for row in rows) + 12
-    gutter = min(130.0 if narrow(width) else 240.0, 12 + max(advance(row.label) for row in rows))
+    gutter = min(130.0 if narrow(width) else 320.0, 12 + max(advance(row.label) for row in rows))
     x = Scale(0, max(max(row.reach for row in rows), 1e-9), gutter, max(gutter + 40, width - right))
     drawn = [line((gutter, 0), (gutter, high * len(rows) + 2), style="axis")]
     drawn += [_row(row, x, top=index * high + 1, high=high, width=width) for index, row in enumerate(rows)]

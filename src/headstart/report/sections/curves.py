@@ -48,7 +48,7 @@ def _row(title: str, record: Record) -> dict[str, Any]:
         "title": title,
         "control": record.strategy in wording.CONTROLS,
         "kept": _each(kept),
-        "epochs": _each([str(len(curve["points"])) for curve in curves]),
+        "epochs": _each([str(curve["points"][-1]["epoch"]) for curve in curves]),
         "stopped": "; ".join(reasons),
         "improving": _improving(curves),
     }
