@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headstart.advice import Calibration, Plan, make_plan
-from headstart.advice.plan import FEWEST_EPOCHS, FOLDS, MOST_EPOCHS, MOST_SCRATCH_EPOCHS, STOP_SHARE
+from headstart.advice.plan import FEWEST_EPOCHS, FOLDS, MOST_EPOCHS, MOST_SCRATCH_EPOCHS, START, STOP_SHARE
 from headstart.strategies import TABLE, chosen
 
 AUTO = chosen("auto")
@@ -18,7 +18,7 @@ COST = {"net": Calibration(0.01, STEPS)}
 def plan(
     budget: float, *, counts: tuple[int, int, int] = (600, 250, 150), name: str = "auto", spent: float = 0
 ) -> Plan:
-    return make_plan(chosen(name), COST, budget=budget, spent=spent, counts=counts)
+    return make_plan(chosen(name), COST, budget=budget, spent=spent, counts=counts, classes=10)
 
 
 def seconds(made: Plan) -> float:
@@ -28,7 +28,7 @@ def seconds(made: Plan) -> float:
 def refit_seconds(made: Plan, cost: Calibration, counts: tuple[int, int, int], share: dict[str, int]) -> float:
     """The dearest fine-tuning, repeated on training and validation images together."""
     tuned = [cost.step[row] * share[row] for row in share if TABLE[row].pretrained]
-    return max(tuned, default=0.0) * (counts[0] + counts[1]) if made.refit else 0.0
+    return START + max(tuned, default=0.0) * (counts[0] + counts[1]) if made.refit else 0.0
 
 
 calibrations = st.builds(
@@ -51,8 +51,8 @@ def test_what_trains_is_paid_for(
 ) -> None:
     by_name = {f"net{i}": cost for i, cost in enumerate(costs)}
     rows = chosen(name)
-    made = make_plan(rows, by_name, budget=budget, spent=spent, counts=counts)
-    assert made == make_plan(rows, by_name, budget=budget, spent=spent, counts=counts)
+    made = make_plan(rows, by_name, budget=budget, spent=spent, counts=counts, classes=10)
+    assert made == make_plan(rows, by_name, budget=budget, spent=spent, counts=counts, classes=10)
     for backbone, share in made.epochs.items():
         assert all(epochs >= FEWEST_EPOCHS for epochs in share.values())
         assert all(epochs <= (MOST_SCRATCH_EPOCHS if r == "scratch" else MOST_EPOCHS) for r, epochs in share.items())
@@ -61,6 +61,7 @@ def test_what_trains_is_paid_for(
         assert set(share) <= {row.name for row in rows if row.trains}
         if share:
             training = sum(epoch_seconds(row, by_name[backbone], counts) * n for row, n in share.items())
+            training += START * len(share) * (made.folds or 1)
             refit = refit_seconds(made, by_name[backbone], counts, dict(share)) if len(costs) == 1 else 0.0
             assert spent + fixed + training + refit <= budget
     if any(unit.key.removeprefix("candidate/") in STEPS for unit in made.units):
@@ -152,13 +153,15 @@ def test_units_cost_what_their_epochs_cost() -> None:
             row = unit.key.removeprefix("candidate/")
             if row in STEPS:
                 epochs = made.epochs["net"][row]
-                assert unit.seconds == pytest.approx(epochs * epoch_seconds(row, COST["net"], counts))
+                trainings = made.folds or 1
+                expected = START * trainings + epochs * epoch_seconds(row, COST["net"], counts)
+                assert unit.seconds == pytest.approx(expected)
                 assert unit.name == f"{TABLE[row].title}, at most {epochs} epochs"
 
 
 def test_each_backbone_gets_the_epochs_that_it_can_afford() -> None:
     slow = Calibration(0.1, {row: 10 * step for row, step in STEPS.items()})
-    made = make_plan(AUTO, COST | {"slow": slow}, budget=900, spent=0, counts=(600, 250, 150))
+    made = make_plan(AUTO, COST | {"slow": slow}, budget=900, spent=0, counts=(600, 250, 150), classes=10)
     assert len(made.epochs["net"]) == 4 > len(made.epochs["slow"])
 
 

@@ -22,6 +22,8 @@ FEWEST_VALIDATION = 200
 """With fewer validation images than this, finalists are compared out-of-fold instead."""
 SAFETY = 0.85
 """Share of the time left that is planned for: a calibration of seconds is a rough measure."""
+START = 4.0
+"""Seconds that a training costs beside its epochs: loading the network, judging it, keeping what it gave."""
 DROPPED_FIRST = ("refit", "all", "upper_half", "scratch", "last_block")
 """What is given up, in this order, where the budget does not allow the fewest epochs for everything."""
 
@@ -76,6 +78,7 @@ def make_plan(
     budget: float,
     spent: float,
     counts: tuple[int, int, int],
+    classes: int,
 ) -> Plan:
     """Share out `budget` seconds, of which `spent` are gone.
 
@@ -90,7 +93,7 @@ def make_plan(
     pool = n_train + (n_val if folds else 0)
     controls = any(row.name == "frozen_random" for row in rows)
     extraction = {name: 5.0 + sum(counts) * c.forward / 2 for name, c in calibrations.items()}
-    heads = 2.0 + 8.0 * min(pool, 20_000) / 1000
+    heads = 6.0 + min(pool, 10_000) * classes / 1000
     cost_of_control = max(extraction.values()) + heads if controls else 0.0
     closing = 12.0 + (n_test + min(n_train, 2000)) * max(c.forward for c in calibrations.values())
     fixed = sum(extraction.values()) + heads * len(calibrations) + cost_of_control + closing
@@ -108,7 +111,7 @@ def make_plan(
         units.append(Unit("candidate/frozen_random", TABLE["frozen_random"].title, cost_of_control))
     for row in wanted:
         epochs = shares[dearest][0].get(row, 0)
-        seconds = epochs * _epoch(row, calibrations[dearest], pool=pool, folds=folds)
+        seconds = START * (folds or 1) + epochs * _epoch(row, calibrations[dearest], pool=pool, folds=folds)
         if epochs:
             units.append(Unit(f"candidate/{row}", f"{TABLE[row].title}, at most {epochs} epochs", seconds))
     units.append(Unit("final", "the model handed back, its test and its page", closing))
@@ -127,12 +130,13 @@ def _share_out(
         rows = [row for row in rows if row != dropped]
         each = {row: _epoch(row, cost, pool=pool, folds=folds) for row in rows}
         last = max((cost.step[row] for row in rows if TABLE[row].pretrained), default=0.0) * n_all if refit else 0.0
-        epochs = int(seconds / (sum(each.values()) + last)) if rows and seconds > 0 else 0
+        training = seconds - START * (len(rows) * (folds or 1) + refit)
+        epochs = int(training / (sum(each.values()) + last)) if rows and training > 0 else 0
         if epochs >= FEWEST_EPOCHS or not rows:
             break
     share = dict.fromkeys(rows, min(epochs, MOST_EPOCHS))
     if "scratch" in share:
-        over = seconds - share["scratch"] * (sum(each.values()) + last)
+        over = training - share["scratch"] * (sum(each.values()) + last)
         share["scratch"] = min(MOST_SCRATCH_EPOCHS, share["scratch"] + max(0, int(over / each["scratch"])))
     return share, refit and bool(rows)
 

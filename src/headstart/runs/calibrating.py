@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 
 import torch
 from torch import nn
 
 from headstart.advice import Calibration
 from headstart.backbones import Backbone, Transferred, load
-from headstart.data.batches import Batch
+from headstart.data.batches import Augmentation, Batch
 from headstart.objectives import CrossEntropy
 from headstart.strategies import Strategy, frozen_cut
 
@@ -24,8 +25,8 @@ def calibrate(
     """Seconds per image, forward and training, of every backbone.
 
     Training is measured on the first backbone; the others' costs follow in the ratio of their
-    forward passes. The fastest of several rounds counts: whatever else the machine does for a
-    moment can only make a round slower.
+    forward passes. A training step takes in its augmentation. The median of several rounds counts:
+    a run lasts long enough to meet the slow moments too.
     """
     x = torch.zeros(BATCH, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
     calls: dict[str, Callable[[], object]] = {}
@@ -36,7 +37,7 @@ def calibrate(
         if row.trains:
             backbone = load(names[0], size=size).to(device).to(memory_format=torch.channels_last)
             calls[row.name] = _step(row, backbone, x, k)
-    seconds = _fastest(calls, x)
+    seconds = _typical(calls, x)
     steps = {row.name: seconds[row.name] for row in rows if row.trains}
     return {
         name: Calibration(seconds[name], {row: step * seconds[name] / seconds[names[0]] for row, step in steps.items()})
@@ -57,19 +58,20 @@ def _forward(backbone: Backbone, x: torch.Tensor) -> Callable[[], object]:
 def _step(row: Strategy, backbone: Backbone, x: torch.Tensor, k: int) -> Callable[[], object]:
     head = nn.Linear(backbone.widths["top"], k).to(x.device)
     model = Transferred(backbone, head, frozen=frozen_cut(row, backbone.cuts)).train()
-    batch = Batch(x, torch.arange(BATCH, device=x.device) % k)
+    y = torch.arange(BATCH, device=x.device) % k
+    augmentation, generator = Augmentation(), torch.Generator()
     objective = CrossEntropy()
     optimizer = torch.optim.AdamW(model.trainable(), lr=0.0, fused=True)
 
     def step() -> None:
         optimizer.zero_grad()
-        objective(model, batch, 0.0)["cross_entropy"].backward()
+        objective(model, Batch(augmentation(x, generator), y), 0.0)["cross_entropy"].backward()
         optimizer.step()
 
     return step
 
 
-def _fastest(calls: Mapping[str, Callable[[], object]], x: torch.Tensor) -> dict[str, float]:
+def _typical(calls: Mapping[str, Callable[[], object]], x: torch.Tensor) -> dict[str, float]:
     """Seconds an image of each call: all calls in turn, a round to warm up and some that count."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS + 1):
@@ -79,4 +81,4 @@ def _fastest(calls: Mapping[str, Callable[[], object]], x: torch.Tensor) -> dict
             if x.is_cuda:
                 torch.cuda.synchronize()
             times[name].append(time.perf_counter() - started)
-    return {name: min(measured[1:]) / len(x) for name, measured in times.items()}
+    return {name: median(measured[1:]) / len(x) for name, measured in times.items()}

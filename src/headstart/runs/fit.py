@@ -185,7 +185,7 @@ def _make_plan(context: Context, prepared: Prepared, rows: Sequence[Strategy], *
     context.progress("measuring this machine", 1, 1)
     spent = time.perf_counter() - started
     counts = (len(split.train), len(split.val), len(split.test))
-    plan = make_plan(rows, calibrations, budget=options.budget, spent=spent, counts=counts)
+    plan = make_plan(rows, calibrations, budget=options.budget, spent=spent, counts=counts, classes=prepared.k)
     return _plan_record(context, plan, calibrations, spent=spent)
 
 
