@@ -179,6 +179,10 @@ def by_hand() -> None:
                 model = make_pipeline(StandardScaler(), logistic).fit(features.at(cut, fit_rows), y[fit_rows])
                 value = float(model.score(features.at(cut, test_rows), y[test_rows]))
                 append({"what": "by-hand", "case": case, "seed": seed, "cut": cut, "value": value, "n": len(test_rows)})
+            if not done(what="by-hand", case=case, seed=seed, cut="headstart's probe"):
+                value = _own_probe(features, y, fit_rows=fit_rows, test_rows=test_rows, seed=seed)
+                cell = {"what": "by-hand", "case": case, "seed": seed, "cut": "headstart's probe"}
+                append(cell | {"value": value, "n": len(test_rows)})
             if seed not in told["finetune_seeds"] or done(what="by-hand", case=case, seed=seed, cut="fine-tuned"):
                 continue
             probe = make_pipeline(
@@ -224,6 +228,24 @@ def by_hand() -> None:
                     "n": len(test_rows),
                 }
             )
+
+
+def _own_probe(features: Any, y: np.ndarray, *, fit_rows: np.ndarray, test_rows: np.ndarray, seed: int) -> float:
+    """Accuracy of the best head at the best cuts, chosen by cross-validation on `fit_rows` without groups."""
+    from headstart.data import folds
+    from headstart.shallow import best, compete, fit_probe, screen, shortlist
+
+    cuts = [cut for cut in features.cuts if cut != "logits"]
+    z, z_test = ({cut: features.at(cut, rows) for cut in cuts} for rows in (fit_rows, test_rows))
+    parts = folds(y[fit_rows], np.arange(len(fit_rows)), 5, seed=seed)
+    screened = screen(z, y[fit_rows], parts, metric="accuracy")
+    competed = compete(
+        z, y[fit_rows], parts, cuts=shortlist(screened, last="top"), metric="accuracy", screened=screened
+    )
+    chosen = best([*screened, *competed])
+    head = fit_probe(chosen, z, y[fit_rows])
+    joined = np.concatenate([z_test[cut] for cut in chosen.cuts], axis=1)
+    return float((head.predict(joined) == y[test_rows]).mean())
 
 
 def frozen() -> None:
