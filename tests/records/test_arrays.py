@@ -34,6 +34,13 @@ def test_round_trip(path: Path) -> None:
         np.testing.assert_array_equal(arrays[name], array)
 
 
+def test_the_same_arrays_are_the_same_bytes(path: Path) -> None:
+    whole = path.read_bytes()
+    for _ in range(20):
+        write_arrays(path, ARRAYS, about="some")
+        assert path.read_bytes() == whole
+
+
 def test_every_flipped_byte_is_noticed(path: Path) -> None:
     whole = path.read_bytes()
     for at in range(len(whole)):

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from headstart.errors import InternalError, StorageError
-from headstart.records.arrays import checksum, write_arrays
+from headstart.records.arrays import ENTRY, checksum, write_arrays
 
 _DTYPES: dict[str, np.dtype[Any]] = {"U8": np.dtype("u1"), "F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
 
@@ -166,8 +166,8 @@ def _read_header(path: Path) -> tuple[_Shard, list[str]] | None:
         blob = path.read_bytes()
         (length,) = struct.unpack("<Q", blob[:8])
         header = json.loads(blob[8 : 8 + length])
-        metadata = header.pop("__metadata__")
-        ids: list[str] = json.loads(metadata["about"])
+        told = json.loads(header.pop("__metadata__")[ENTRY])
+        ids: list[str] = json.loads(told["about"])
         arrays: dict[str, _Array] = {}
         values: dict[str, np.ndarray] = {}
         for name, entry in header.items():
@@ -175,7 +175,7 @@ def _read_header(path: Path) -> tuple[_Shard, list[str]] | None:
             dtype = _DTYPES[entry["dtype"]]
             arrays[name] = _Array(dtype, tuple(entry["shape"][1:]), first)
             values[name] = np.frombuffer(blob[first:last], dtype).reshape(entry["shape"])
-        if checksum(values, metadata["about"]) != metadata["blake2b"]:
+        if checksum(values, told["about"]) != told["blake2b"]:
             return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from headstart.records.files import writing
+
+ENTRY = "headstart"
+"""Of the file's metadata: JSON of what is said about the arrays, and of the checksum."""
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, about: str = "") -> None:
@@ -21,9 +25,10 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, about: str = "
     StorageError : the disk is full or the folder may not be written; nothing is left behind.
     """
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    metadata = {"about": about, "blake2b": checksum(contiguous, about)}
+    # One entry only: safetensors writes several in an order of its own each time, and the bytes would differ.
+    told = json.dumps({"about": about, "blake2b": checksum(contiguous, about)})
     with writing(path) as temporary:
-        save_file(contiguous, temporary, metadata=metadata)
+        save_file(contiguous, temporary, metadata={ENTRY: told})
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], str] | None:
@@ -39,10 +44,10 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], str] | None:
     """
     try:
         with safe_open(path, "np") as file:
-            metadata = file.metadata()
+            told = json.loads(file.metadata()[ENTRY])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        about = metadata["about"]
-        whole = metadata["blake2b"] == checksum(arrays, about)
+        about = told["about"]
+        whole = told["blake2b"] == checksum(arrays, about)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
     return (arrays, about) if whole else None

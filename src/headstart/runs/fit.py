@@ -23,7 +23,7 @@ from headstart.runs.candidates import Source, run_candidate
 from headstart.runs.closing import fit_final, test_once, write_bundle, write_metrics
 from headstart.runs.context import Context, Prepared
 from headstart.runs.deciding import reach_verdict
-from headstart.runs.machine import cache_folder, machine, peak_bytes
+from headstart.runs.machine import cache_folder, give_back_memory, machine, peak_bytes
 from headstart.runs.options import Options, parse_budget, text_of
 from headstart.runs.preparing import prepare, write_split
 from headstart.runs.probing import timed_probe
@@ -131,6 +131,7 @@ def _work(context: Context, plan: Plan, prepared: Prepared) -> None:
     frozen, tuned = _probe_all(context, plan, prepared)
     for row in chosen(context.options.strategy):
         if not row.trains or row.name in plan.epochs[tuned.backbone]:
+            give_back_memory()
             run_candidate(context, prepared, plan, row=row, source=tuned if row.trains else frozen)
     verdict = reach_verdict(context, prepared)
     source = tuned if TABLE[verdict.strategy].trains else frozen
@@ -153,6 +154,7 @@ def _probe_all(context: Context, plan: Plan, prepared: Prepared) -> tuple[Source
         backbone = load(name, size=context.options.size)
         probed, features = timed_probe(context, prepared, backbone, indices=pool)
         sources.append(Source(name, backbone.architecture, features, probed))
+        give_back_memory()
     frozen = max(sources, key=lambda source: source.probed.best.value)
     tuned = max(sources, key=lambda source: (len(plan.epochs[source.backbone]), source.probed.best.value))
     return frozen, tuned
@@ -182,6 +184,7 @@ def _make_plan(context: Context, prepared: Prepared, rows: Sequence[Strategy], *
     options, split = context.options, prepared.split
     context.progress("measuring this machine", 0, 1)
     calibrations = calibrate(options.backbones, rows, size=options.size, k=prepared.k, device=context.device)
+    give_back_memory()
     context.progress("measuring this machine", 1, 1)
     spent = time.perf_counter() - started
     counts = (len(split.train), len(split.val), len(split.test))
