@@ -190,6 +190,14 @@ def test_how_many_images_would_decide() -> None:
     assert f"about {round(300 * (0.05 / 0.035) ** 2, -1):.0f} validation images (now 300) would show it" in said
 
 
+def test_a_difference_at_the_margin_asks_for_no_absurd_number_of_images() -> None:
+    case = Case({"probe": 0.8, "all": 0.8055}, {"probe": (-0.05, 0.061)})
+    verdict = case.decide()
+    assert verdict.kind == "cannot_tell"
+    said = " ".join(verdict.reasons)
+    assert "too close to the margin" in said and "would show it" not in said
+
+
 @pytest.mark.parametrize(("interval", "claimed"), [((0.1, 0.3), True), ((-0.1, 0.3), False), ((-0.4, -0.1), False)])
 def test_a_control_that_was_still_improving_is_told(interval: tuple[float, float], claimed: bool) -> None:
     verdict = Case({"probe": 0.8, "scratch": 0.6}, {}, interval, rising=True).decide()

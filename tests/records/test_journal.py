@@ -6,7 +6,6 @@ import errno
 import math
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -90,10 +89,7 @@ def test_a_short_write_is_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatc
     assert journal.get("lost") is None
 
 
-def test_a_folder_in_place_of_the_journal(tmp_path: Path) -> None:
-    def refuse(*_: Any) -> None:
-        Journal(tmp_path / "file" / "records.jsonl").append(FIRST)
-
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="is a file, not a folder"):
-        refuse()
+        Journal(tmp_path / "file" / "records.jsonl").append(FIRST)

@@ -193,9 +193,7 @@ def _what_would_decide(difference: Difference, margin: float, n: int) -> str:
     half = difference.value - difference.low
     needed = int(round(n * (half / max(difference.value - margin, 1e-9)) ** 2, -1))
     if needed > MOST_IMAGES * n:
-        return (
-            f"The difference is too close to the margin for any number of validation images at hand (now {n}) to show."
-        )
+        return f"The difference is too close to the margin for more validation images (now {n}) to be worth collecting."
     return f"If the difference is what it seems, about {max(needed, n + 10)} validation images (now {n}) would show it."
 
 
