@@ -44,15 +44,21 @@ def test_the_data(journal: Journal) -> None:
     assert "1 broken, 4 exact duplicates, 6 near duplicates, 1 leak, 1 conflict." in text
 
 
-def test_the_probes_have_bars(journal: Journal) -> None:
-    one_backbone = [r for r in journal.of("probe") if r.backbone == journal.of("probe")[0].backbone]
-    text = printed(terminal.probe_table(one_backbone))
-    best = max(one_backbone, key=lambda record: record.metrics["value"])
-    assert best.backbone in text.replace("\n", "")
-    assert "━" * 16 + "─" * 4 in text
-    assert f"{100 * best.metrics['value']:.1f} %" in text
-    screened = [record for record in one_backbone if record.detail["screen"]]
-    assert text.count("━─") == len({id(record) for record in [*screened, best]})
+def test_cuts_and_heads_have_bars(journal: Journal) -> None:
+    competing = next(r.backbone for r in journal.of("probe") if not r.detail["screen"])
+    probes = [r for r in journal.of("probe") if r.backbone == competing]
+    screened = [r for r in probes if r.detail["screen"]]
+    cuts = printed(terminal.cut_table(probes))
+    best = max(screened, key=lambda record: record.metrics["value"])
+    assert best.backbone in cuts.replace("\n", "")
+    assert f"{100 * best.metrics['value']:.1f} %" in cuts
+    assert cuts.count("━─") == len(screened)
+    heads = [r for r in probes if not r.detail["screen"]]
+    shown = printed(terminal.head_table(probes))
+    assert shown.count("━─") == len({r.cut for r in heads})
+    winner = max(heads, key=lambda record: record.metrics["value"])
+    assert f"{100 * winner.metrics['value']:.1f} %" in shown and str(winner.recipe["head"]) in shown
+    assert "━" * 16 + "─" * 4 in cuts + shown
 
 
 def test_the_candidates_with_and_without_a_verdict(journal: Journal) -> None:
@@ -85,6 +91,7 @@ def test_names_are_not_read_as_markup_and_narrow_terminals_do(make_run: Make, wi
 
 
 def test_nothing_measured_is_an_empty_table() -> None:
-    assert printed(terminal.probe_table([]))
+    assert printed(terminal.cut_table([]))
+    assert printed(terminal.head_table([]))
     assert printed(terminal.candidate_table([]))
     assert printed(terminal.spent_table(Record("spent", "spent")))

@@ -27,7 +27,7 @@ Fit = Callable[..., Run]
 def constant_costs(names: Any, rows: Any, **_: object) -> dict[str, Calibration]:
     """Stand in for measuring: a plan that does not depend on the machine."""
     steps = {row.name: 1e-4 for row in rows if row.trains}
-    return {name: Calibration(1e-5, steps) for name in names}
+    return {name: Calibration(1e-5, steps, 1e-6) for name in names}
 
 
 def make_quick(patch: pytest.MonkeyPatch) -> None:

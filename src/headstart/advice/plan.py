@@ -6,14 +6,14 @@ a pure function of its arguments, so that resuming a run replays it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from headstart.strategies import TABLE, Strategy
 
-FEWEST_EPOCHS = 4
-"""Fine-tuning for fewer epochs than this mostly measures the warm-up."""
-MOST_EPOCHS = 12
+FEWEST_EPOCHS = 8
+"""Fewer epochs of fine-tuning than this hardly outlast the disturbance of the first ones."""
+MOST_EPOCHS = 16
 MOST_SCRATCH_EPOCHS = 40
 STOP_SHARE = 0.15
 """Share of the training images that decide when to stop."""
@@ -24,8 +24,12 @@ SAFETY = 0.85
 """Share of the time left that is planned for: a calibration of seconds is a rough measure."""
 START = 4.0
 """Seconds that a training costs beside its epochs: loading the network, judging it, keeping what it gave."""
-DROPPED_FIRST = ("refit", "all", "upper_half", "scratch", "last_block")
-"""What is given up, in this order, where the budget does not allow the fewest epochs for everything."""
+DROPPED_FIRST = ("last_block", "all", "scratch", "upper_half")
+"""What is given up, in this order, where the budget does not allow the fewest epochs for everything.
+
+Few candidates with enough epochs say more than many with too few: one partial fine-tuning, that of
+everything and the control stand for the whole ladder.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,12 @@ class Calibration:
     ----------
     forward : through the whole network, in evaluation mode.
     step : by strategy, of a training step (forward, backward, update).
+    heads : of the competition of heads on its features, for each image and class.
     """
 
     forward: float
     step: Mapping[str, float]
+    heads: float
 
 
 @dataclass(frozen=True)
@@ -59,14 +65,12 @@ class Plan:
     ----------
     folds : finalists are compared out-of-fold over so many folds; None means on the validation part.
     epochs : for each backbone, the epochs of each strategy that trains; a missing one is left out.
-    refit : whether the chosen fine-tuning is repeated on training and validation images together.
     units : the work in order; training at the cost of the dearest backbone that affords the most of it.
     notes : what had to be left out, in sentences.
     """
 
     folds: int | None
     epochs: Mapping[str, Mapping[str, int]]
-    refit: bool
     units: tuple[Unit, ...]
     notes: tuple[str, ...]
 
@@ -93,10 +97,10 @@ def make_plan(
     pool = n_train + (n_val if folds else 0)
     controls = any(row.name == "frozen_random" for row in rows)
     extraction = {name: 5.0 + sum(counts) * c.forward / 2 for name, c in calibrations.items()}
-    heads = 6.0 + min(pool, 10_000) * classes / 1000
-    cost_of_control = max(extraction.values()) + heads if controls else 0.0
+    heads = {name: 1.0 + min(pool, 10_000) * classes * c.heads for name, c in calibrations.items()}
+    cost_of_control = max(extraction[name] + heads[name] for name in calibrations) if controls else 0.0
     closing = 12.0 + (n_test + min(n_train, 2000)) * max(c.forward for c in calibrations.values())
-    fixed = sum(extraction.values()) + heads * len(calibrations) + cost_of_control + closing
+    fixed = sum(extraction.values()) + sum(heads.values()) + cost_of_control + closing
     left = SAFETY * (budget - spent - fixed)
     wanted = [row.name for row in rows if row.trains]
     shares = {
@@ -104,41 +108,55 @@ def make_plan(
         for name, c in calibrations.items()
     }
     # Fine-tuned will be one of those that afford the most strategies.
-    dearest = max(calibrations, key=lambda name: (len(shares[name][0]), calibrations[name].forward))
-    _, refit = shares[dearest]
-    units = [Unit(f"probe/{name}", f"features and heads of {name}", extraction[name] + heads) for name in calibrations]
+    dearest = max(calibrations, key=lambda name: (len(shares[name]), calibrations[name].forward))
+    units = [
+        Unit(f"probe/{name}", f"features and heads of {name}", extraction[name] + heads[name]) for name in calibrations
+    ]
     if controls:
         units.append(Unit("candidate/frozen_random", TABLE["frozen_random"].title, cost_of_control))
     for row in wanted:
-        epochs = shares[dearest][0].get(row, 0)
+        epochs = shares[dearest].get(row, 0)
         seconds = START * (folds or 1) + epochs * _epoch(row, calibrations[dearest], pool=pool, folds=folds)
         if epochs:
             units.append(Unit(f"candidate/{row}", f"{TABLE[row].title}, at most {epochs} epochs", seconds))
-    units.append(Unit("final", "the model handed back, its test and its page", closing))
-    notes = _notes(wanted, shares[dearest][0], folds=folds, n_val=n_val)
-    return Plan(folds, {name: share for name, (share, _) in shares.items()}, refit, tuple(units), notes)
+    tuned = {row: epochs for row, epochs in shares[dearest].items() if row != "scratch" or folds}
+    if tuned:
+        closing += START + max(tuned.values()) * _again(
+            tuned, calibrations[dearest], n_all=n_train + n_val, folds=folds
+        )
+    again = ", once more trained if it is fine-tuned" if tuned else ""
+    units.append(Unit("final", f"the model handed back{again}; its test and its page", closing))
+    notes = _notes(wanted, shares[dearest], folds=folds, n_val=n_val)
+    return Plan(folds, shares, tuple(units), notes)
 
 
 def _share_out(
     wanted: Sequence[str], cost: Calibration, *, seconds: float, pool: int, folds: int | None, n_all: int
-) -> tuple[dict[str, int], bool]:
-    """Equal epochs for all strategies that train; what is left over goes to training from scratch."""
+) -> dict[str, int]:
+    """Equal epochs for all strategies that train, and for the chosen one once more on all images.
+
+    What is left over goes to training from scratch.
+    """
     rows = list(wanted)
-    refit = any(TABLE[row].pretrained for row in rows)
     for dropped in ("", *DROPPED_FIRST):
-        refit = refit and dropped != "refit"
         rows = [row for row in rows if row != dropped]
         each = {row: _epoch(row, cost, pool=pool, folds=folds) for row in rows}
-        last = max((cost.step[row] for row in rows if TABLE[row].pretrained), default=0.0) * n_all if refit else 0.0
-        training = seconds - START * (len(rows) * (folds or 1) + refit)
-        epochs = int(training / (sum(each.values()) + last)) if rows and training > 0 else 0
+        again = _again(rows, cost, n_all=n_all, folds=folds)
+        training = seconds - START * (len(rows) * (folds or 1) + (again > 0))
+        epochs = int(training / (sum(each.values()) + again)) if rows and training > 0 else 0
         if epochs >= FEWEST_EPOCHS or not rows:
             break
     share = dict.fromkeys(rows, min(epochs, MOST_EPOCHS))
     if "scratch" in share:
-        over = training - share["scratch"] * (sum(each.values()) + last)
-        share["scratch"] = min(MOST_SCRATCH_EPOCHS, share["scratch"] + max(0, int(over / each["scratch"])))
-    return share, refit and bool(rows)
+        over = training - share["scratch"] * (sum(each.values()) + again)
+        more = int(over / (each["scratch"] + (again if folds else 0.0)))
+        share["scratch"] = min(MOST_SCRATCH_EPOCHS, share["scratch"] + max(0, more))
+    return share
+
+
+def _again(rows: Iterable[str], cost: Calibration, *, n_all: int, folds: int | None) -> float:
+    """Seconds of one epoch on training and validation images, of the dearest row that may be trained once more."""
+    return max((cost.step[row] * n_all for row in rows if TABLE[row].pretrained or folds), default=0.0)
 
 
 def _epoch(row: str, cost: Calibration, *, pool: int, folds: int | None) -> float:

@@ -160,6 +160,7 @@ def demo_command(
     out: Out = Path("demo-run"),
     budget: Budget = "5m",
     backbone: Backbones = None,
+    size: Size = 64,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -175,6 +176,7 @@ def demo_command(
             out,
             budget=budget,
             backbones=backbone or (),
+            size=size,
             seed=seed,
             progress=terminal.progress,
             on_record=terminal.show,

@@ -84,9 +84,10 @@ class Terminal:
             self.console.print(terminal.plan_table(record))
         elif record.what == "data":
             self.console.print(terminal.data_table(record))
-        elif record.what == "probed":
+        elif record.what in ("screened", "probed"):
             probes = [r for r in self._shown if r.what == "probe" and r.backbone == record.backbone]
-            self.console.print(terminal.probe_table(probes))
+            table = terminal.cut_table if record.what == "screened" else terminal.head_table
+            self.console.print(table(probes))
         elif record.what == "verdict":
             candidates = [r for r in self._shown if r.what == "candidate"]
             self.console.print(terminal.candidate_table(candidates, verdict=record))

@@ -51,14 +51,26 @@ def data_table(record: Record) -> Group:
     return _noted(table, problems + [str(note) for note in detail.get("notes") or []])
 
 
-def probe_table(records: Iterable[Record]) -> Table:
-    """One backbone: ridge at every cut, with a bar, and below it the best of all heads."""
+def cut_table(records: Iterable[Record]) -> Table:
+    """One backbone: ridge at every cut, with a bar."""
+    return _probe_table("Every cut of the frozen", [r for r in records if r.detail.get("screen")])
+
+
+def head_table(records: Iterable[Record]) -> Table:
+    """One backbone: the best head at each of the cuts, alone or joined, at which all heads competed."""
+    best: dict[str, Record] = {}
+    for record in sorted(records, key=lambda r: float(r.metrics.get("value") or 0.0), reverse=True):
+        if not record.detail.get("screen"):
+            best.setdefault(record.cut, record)
+    return _probe_table("The best heads on", list(best.values()))
+
+
+def _probe_table(title: str, records: Sequence[Record]) -> Table:
     rows = [record for record in records if record.metrics.get("value") is not None]
     best = max(rows, key=lambda record: float(record.metrics["value"]), default=None)
-    shown = [record for record in rows if record.detail.get("screen") or record is best]
     name = rows[0].backbone if rows else ""
-    table = _table(f"Frozen features of {name}, out of fold", ["Cut", "Head", ""], ["Value"])
-    for record in shown:
+    table = _table(f"{title} {name}, out of fold", ["Cut", "Head", ""], ["Value"])
+    for record in rows:
         style = "bold" if record is best else ""
         words = (wording.cuts(record.cut), record.recipe.get("head") or wording.MISSING)
         table.add_row(

@@ -38,13 +38,13 @@ THUMBNAIL = 96
 def fit_final(context: Context, prepared: Prepared, plan: Plan, *, chosen: str, source: Source) -> Transferred:
     """The chosen strategy on training and validation images together; the record ``final``.
 
-    A fine-tuned model is trained again on both where the plan has time for it; otherwise the
-    finalist itself, trained on the training part, is handed back.
+    Where training from scratch is chosen, the finalist itself is handed back: its many epochs are not
+    planned twice. After folds there is no single finalist, so whatever is chosen is trained once more.
     """
     row = TABLE[chosen]
     both = np.sort(np.concatenate([prepared.split.train, prepared.split.val]))
     started = time.perf_counter()
-    refit = not row.trains or plan.folds is not None or (plan.refit and row.pretrained)
+    refit = row.pretrained or not row.trains or plan.folds is not None
     if refit:
         made = fit_strategy(context, prepared, plan, row=row, source=source, indices=both, name="final", again=True)
     else:

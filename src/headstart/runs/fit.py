@@ -205,7 +205,6 @@ def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibrati
             "units": [asdict(unit) for unit in units],
             "folds": plan.folds,
             "epochs": plan.epochs,
-            "refit": plan.refit,
             "calibration": {name: {"forward_s": c.forward, "step_s": dict(c.step)} for name, c in calibrations.items()},
             "precision": "float32",
             "device": context.device.type,
@@ -219,7 +218,7 @@ def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibrati
 def _plan_of(record: Record) -> Plan:
     detail = record.detail
     units = tuple(Unit(**unit) for unit in detail["units"])
-    return Plan(detail["folds"], detail["epochs"], detail["refit"], units, tuple(detail["notes"]))
+    return Plan(detail["folds"], detail["epochs"], units, tuple(detail["notes"]))
 
 
 def _refuse_inside(folder: Path, labelled: Labelled) -> None:

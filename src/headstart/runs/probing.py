@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -49,36 +52,100 @@ def rows_at(features: Features, prepared: Prepared, indices: np.ndarray) -> dict
     return {cut: features.store.read(cut, ids) for cut in features.cuts if cut != "logits"}
 
 
+@dataclass(frozen=True, eq=False)
+class Screened:
+    """Features of some images by cut with their classes and folds, and a ridge at every cut of them."""
+
+    z: dict[str, np.ndarray]
+    y: np.ndarray
+    folds: list[tuple[np.ndarray, np.ndarray]]
+    probes: tuple[Probe, ...]
+
+
 def probe(context: Context, prepared: Prepared, features: Features, *, indices: np.ndarray, title: str) -> Probed:
     """Screen every cut with ridge, then let all heads compete on the shortlist; folds keep groups whole."""
+    return _compete(context, _screen(context, prepared, features, indices=indices, title=title), title=title)
+
+
+def _screen(context: Context, prepared: Prepared, features: Features, *, indices: np.ndarray, title: str) -> Screened:
     y, groups = prepared.y[indices], prepared.groups[indices]
-    k = min(FOLDS, len(np.unique(groups)))
-    parts = folds(y, groups, k, seed=context.options.seed)
+    parts = folds(y, groups, min(FOLDS, len(np.unique(groups))), seed=context.options.seed)
     z = rows_at(features, prepared, indices)
-    metric = context.options.metric
-    class_weight = None if context.options.class_weight == "none" else context.options.class_weight
-    total = len(z) + 5 * len(HEADS)
-    done = 0
+    tell = _counter(context, title, total=len(z))
+    screened = screen(z, y, parts, metric=context.options.metric, class_weight=_class_weight(context), progress=tell)
+    return Screened(z, y, parts, tuple(screened))
 
-    def tell(_: Probe) -> None:
-        nonlocal done
-        done += 1
-        context.progress(title, min(done, total), total)
 
-    screened = screen(z, y, parts, metric=metric, class_weight=class_weight, progress=tell)
-    wanted = shortlist(screened, last="top")
+def _compete(context: Context, screened: Screened, *, title: str) -> Probed:
+    cuts = shortlist(screened.probes, last="top")
     competed = compete(
-        z, y, parts, cuts=wanted, metric=metric, class_weight=class_weight, screened=screened, progress=tell
+        screened.z,
+        screened.y,
+        screened.folds,
+        cuts=cuts,
+        metric=context.options.metric,
+        class_weight=_class_weight(context),
+        screened=screened.probes,
+        progress=_counter(context, title, total=len(cuts) * len(HEADS)),
     )
-    context.progress(title, total, total)
     linear = best([p for p in competed if p.cuts == ("top",) and HEADS[p.head].kind == "linear"])
-    return Probed(best([*screened, *competed]), linear, tuple(screened), tuple(competed))
+    return Probed(best([*screened.probes, *competed]), linear, screened.probes, tuple(competed))
 
 
-def note_probes(context: Context, prepared: Prepared, backbone: str, *, probed: Probed, indices: np.ndarray) -> None:
-    """One record a probe that has none yet; the record of the backbone itself closes the unit of work."""
+def _class_weight(context: Context) -> str | None:
+    return None if context.options.class_weight == "none" else context.options.class_weight
+
+
+def _counter(context: Context, title: str, *, total: int) -> Callable[[Probe], None]:
+    done = count(1)
+    return lambda _: context.progress(title, next(done), total)
+
+
+def timed_probe(
+    context: Context, prepared: Prepared, backbone: Backbone, *, indices: np.ndarray
+) -> tuple[Probed, Features]:
+    """The unit of work ``probe/<backbone>``: features, heads and their records, those of the cuts first.
+
+    Fitting the heads again on resuming costs seconds and keeps live objects out of the records.
+    """
+    started = time.perf_counter()
+    features = features_of(context, prepared, backbone)
+    extracted = time.perf_counter() - started
+    name = backbone.name
+    screened = _screen(context, prepared, features, indices=indices, title=f"cuts of {name}")
+    if context.journal.get(f"screen/{name}") is None:
+        _note_probes(context, prepared, name, probes=screened.probes, indices=indices, screening=True)
+        winner = best(screened.probes)
+        context.note(
+            _closing(context, prepared, "screened", name, probe=winner, cost={"seconds": time.perf_counter() - started})
+        )
+    probed = _compete(context, screened, title=f"heads on {name}")
+    if context.journal.get(f"probe/{name}") is None:
+        _note_probes(context, prepared, name, probes=probed.competed, indices=indices, screening=False)
+        seconds = time.perf_counter() - started
+        cost = {"seconds": seconds, "extraction_seconds": extracted, "images": features.computed}
+        detail = {
+            "engine": features.engine,
+            "note": features.note,
+            "cuts": list(backbone.cuts),
+            "fingerprint": backbone.fingerprint("top"),
+        }
+        context.note(_closing(context, prepared, "probed", name, probe=probed.best, cost=cost, detail=detail))
+    return probed, features
+
+
+def _note_probes(
+    context: Context,
+    prepared: Prepared,
+    backbone: str,
+    *,
+    probes: Sequence[Probe],
+    indices: np.ndarray,
+    screening: bool,
+) -> None:
+    """One record a probe that has none yet; a key with a head in it is of the competition."""
     y, groups = prepared.y[indices], prepared.groups[indices]
-    for one, screening in [*((p, True) for p in probed.screened), *((p, False) for p in probed.competed)]:
+    for one in probes:
         cut = "+".join(one.cuts)
         key = f"probe/{backbone}/{cut}" + ("" if screening else f"/{one.head}")
         if context.journal.get(key) is not None:
@@ -101,41 +168,27 @@ def note_probes(context: Context, prepared: Prepared, backbone: str, *, probed: 
         )
 
 
-def timed_probe(
-    context: Context, prepared: Prepared, backbone: Backbone, *, indices: np.ndarray
-) -> tuple[Probed, Features]:
-    """The unit of work ``probe/<backbone>``: features, heads and their records.
-
-    Fitting the heads again on resuming costs seconds and keeps live objects out of the records.
-    """
-    started = time.perf_counter()
-    features = features_of(context, prepared, backbone)
-    extracted = time.perf_counter() - started
-    probed = probe(context, prepared, features, indices=indices, title=f"heads on {backbone.name}")
-    key = f"probe/{backbone.name}"
-    if context.journal.get(key) is None:
-        note_probes(context, prepared, backbone.name, probed=probed, indices=indices)
-        context.note(
-            Record(
-                key,
-                "probed",
-                data=prepared.fingerprint,
-                part="train",
-                backbone=backbone.name,
-                cut="+".join(probed.best.cuts),
-                recipe={"head": probed.best.head, "penalty": probed.best.penalty},
-                metrics={"value": probed.best.value},
-                cost={
-                    "seconds": time.perf_counter() - started,
-                    "extraction_seconds": extracted,
-                    "images": features.computed,
-                },
-                detail={
-                    "engine": features.engine,
-                    "note": features.note,
-                    "cuts": list(backbone.cuts),
-                    "fingerprint": backbone.fingerprint("top"),
-                },
-            )
-        )
-    return probed, features
+def _closing(
+    context: Context,
+    prepared: Prepared,
+    what: str,
+    backbone: str,
+    *,
+    probe: Probe,
+    cost: dict[str, float],
+    detail: dict[str, Any] | None = None,
+) -> Record:
+    """The record that closes the screening or the whole unit: the best probe so far."""
+    return Record(
+        f"{'screen' if what == 'screened' else 'probe'}/{backbone}",
+        what,
+        data=prepared.fingerprint,
+        part="train",
+        backbone=backbone,
+        cut="+".join(probe.cuts),
+        seed=context.options.seed,
+        recipe={"head": probe.head, "penalty": probe.penalty},
+        metrics={"value": probe.value},
+        cost=cost,
+        detail=detail or {},
+    )
