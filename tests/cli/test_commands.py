@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 
 from headstart.bundle.predictor import Predictor
 from headstart.cli.main import app
+from headstart.data import RowStore
 from headstart.records import Journal
 
 QUICK = ("--backbone", "random/test_resnet", "--size", "32", "--budget", "40s", "--strategy", "probe")
@@ -48,7 +49,15 @@ finally:
 """
 
 
-@pytest.mark.parametrize("words", [("--help",), *((name, "--help") for name in COMMANDS), ("cache", "prune", "--help")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--help",),
+        *((name, "--help") for name in COMMANDS),
+        ("cache", "prune", "--help"),
+        ("cache", "verify", "--help"),
+    ],
+)
 def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
     code = [sys.executable, "-c", PROBE % (HEAVY,), *words]
     done = subprocess.run(code, capture_output=True, text=True)
@@ -255,6 +264,19 @@ def test_an_empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "0 entries" in invoke("cache").stdout
     assert document(invoke("cache", "prune", "--json").stdout) == {"removed": [], "bytes": 0}
     assert "Removed 0" in invoke("cache", "prune").stdout
+    assert document(invoke("cache", "verify", "--json").stdout) == {"entries": 0, "damaged": [], "changed": []}
+    assert "all whole" in invoke("cache", "verify").stdout
+
+
+def test_verifying_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
+    store = RowStore(tmp_path / "features" / "net")
+    store.put(["a"], {"top": np.zeros((1, 2), "f4")})
+    (path,) = store.folder.iterdir()
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    said = invoke("cache", "verify")
+    assert f"{path} was damaged and is removed" in said.stdout and said.exit_code == 0
+    assert document(invoke("cache", "verify", "--json").stdout)["damaged"] == []
     assert not (tmp_path / "none").exists()
 
 

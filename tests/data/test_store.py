@@ -86,11 +86,70 @@ def test_a_damaged_shard_is_deleted_named_and_missing(store, damage):
         blob = bytearray(b"" if damage == "empty" else b"no header at all, only text")
     path.write_bytes(blob)
     opened = RowStore(store.folder)
-    assert opened.damaged == [path] and not path.exists()
     assert opened.missing(list("abcdefg")) == list("abcd")
+    assert opened.damaged == [path] and not path.exists()
     assert opened.read("facts", ["f"]).tolist() == [[5]]
     opened.put(list("abcd"), rows(4))
     assert np.array_equal(RowStore(store.folder).read("z", list("abcd")), rows(4)["z"])
+
+
+def test_every_flipped_byte_is_noticed_and_no_row_of_it_served(store):
+    path = shard_of(store, "e")
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x20]) + whole[at + 1 :])
+        opened = RowStore(store.folder)
+        gone = opened.missing(list("efg"))
+        if gone:
+            assert gone == list("efg") and opened.damaged == [path] and not path.exists(), at
+        else:
+            assert whole[at : at + 1] == b" ", at  # blanks that pad the header carry nothing
+            assert np.array_equal(opened.read("z", list("efg")), rows(3, 4)["z"])
+
+
+def test_every_shorter_file_is_noticed(store):
+    path = shard_of(store, "e")
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 3):
+        path.write_bytes(whole[:length])
+        assert RowStore(store.folder).missing(["e", "a"]) == ["e"], length
+
+
+def test_only_what_is_wanted_is_checked(store):
+    path = shard_of(store, "b")
+    blob = bytearray(path.read_bytes())
+    blob[blob.rindex(rows(4)["pixels"].tobytes())] ^= 1
+    path.write_bytes(blob)
+    opened = RowStore(store.folder)
+    assert opened.missing(list("ab"), ["facts", "z"]) == []
+    assert opened.read("facts", ["b"]).tolist() == [[1]]
+    with pytest.raises(StorageError, match="damaged while it was in use"):
+        opened.read("pixels", ["b"])
+    assert opened.damaged == [path] and opened.missing(list("abe")) == ["a", "b"]
+
+
+def test_what_another_shard_holds_too_survives_the_damage_of_one(store):
+    store.put(["b", "h"], rows(2, 1))
+    path = shard_of(store, "a")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    opened = RowStore(store.folder)
+    assert opened.missing(list("abcdefgh")) == list("acd")
+    assert opened.read("facts", ["b"]).tolist() == [[1]]
+
+
+def test_what_another_process_removed_is_missing_and_not_damaged(store):
+    opened = RowStore(store.folder)
+    shard_of(store, "a").unlink()
+    assert opened.missing(list("ae")) == ["a"] and opened.damaged == []
+
+
+def test_verify_finds_all_damage(store):
+    path = shard_of(store, "e")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    opened = RowStore(store.folder)
+    assert opened.damaged == []
+    opened.verify()
+    assert opened.damaged == [path] and opened.missing(list("aefg"), []) == list("efg")
 
 
 def test_what_a_kill_left_behind_is_no_shard(store):

@@ -8,10 +8,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from headstart.data import RowStore, survey
+from headstart.data.remembered import read_remembered, write_remembered
 from headstart.errors import OptionError, StorageError
-from headstart.runs.caching import entries, parse_bytes, prune
+from headstart.problem import Domain
+from headstart.runs.caching import entries, keep_within_limit, parse_bytes, prune, verify
 
 
 @pytest.fixture
@@ -59,6 +64,61 @@ def test_pruning_stops_at_the_size(cache: Path, to: int, left: str) -> None:
     assert sorted(e.name for e in removed) == sorted(set("abc") - set(left))
     assert sum(e.bytes for e in entries(cache)) <= to
     assert (cache / "digits" / "0.png").exists()
+
+
+def test_a_run_keeps_the_cache_within_its_limit(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert keep_within_limit(cache) == []
+    monkeypatch.setenv("HEADSTART_CACHE_LIMIT", "500")
+    assert [e.name for e in keep_within_limit(cache)] == ["b"]
+    monkeypatch.setenv("HEADSTART_CACHE_LIMIT", "little")
+    with pytest.raises(OptionError, match="little"):
+        keep_within_limit(cache)
+
+
+@pytest.fixture
+def used(tmp_path: Path) -> Path:
+    """Return a cache of two stores, and of three images that are held to be unchanged."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i in range(3):
+        Image.fromarray(np.full((9, 9), i, np.uint8)).save(folder / f"{i}.bmp")
+        os.utime(folder / f"{i}.bmp", (1000, 1000))
+    cache = tmp_path / "cache"
+    found = survey(Domain("images", tuple(sorted(folder.iterdir())), root=folder), 16, cache=cache)
+    memory = cache / "hashes" / "0.safetensors"
+    stamps = {path: path.stat() for path in folder.iterdir()}
+    known = {
+        str(path): ((s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns), found.ids[int(path.stem)])
+        for path, s in stamps.items()
+    }
+    write_remembered(memory, known)
+    RowStore(cache / "features" / "net").put(["a", "b"], {"top": np.eye(2, dtype="f4")})
+    return cache
+
+
+def test_a_whole_cache_is_found_whole(used: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+    found = verify(used, progress=lambda *report: seen.append(report))
+    assert (found.entries, found.damaged, found.changed) == (3, (), ())
+    assert seen[-1] == ("verifying the cache", 3, 3)
+
+
+@pytest.mark.parametrize("room", ["pixels", "features", "hashes"])
+def test_damage_is_named_and_removed(used: Path, room: str) -> None:
+    path = next(p for p in (used / room).rglob("*") if p.is_file())
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert verify(used).damaged == (path,) and not path.exists()
+    assert verify(used).damaged == ()
+
+
+def test_an_image_that_changed_unnoticed_is_named_and_forgotten(used: Path) -> None:
+    memory = used / "hashes" / "0.safetensors"
+    known = read_remembered(memory)
+    name = next(iter(known))
+    write_remembered(memory, known | {name: (known[name][0], "00" * 16)})
+    assert verify(used).changed == (name,)
+    assert read_remembered(memory).keys() == known.keys() - {name} and verify(used).changed == ()
 
 
 def test_an_empty_cache(tmp_path: Path) -> None:

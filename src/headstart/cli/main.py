@@ -155,6 +155,17 @@ def prune_command(
         print_pruned(terminal, prune(cache_folder(), to=parse_bytes(to)), as_json=as_json)
 
 
+@cache_app.command("verify")
+def verify_command(as_json: Json = False) -> None:
+    """Read everything that is kept; remove, and name, what was damaged or has changed."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.cli.tables import print_verified
+        from headstart.runs.caching import verify
+        from headstart.runs.machine import cache_folder
+
+        print_verified(terminal, verify(cache_folder(), progress=terminal.progress), as_json=as_json)
+
+
 @app.command("demo")
 def demo_command(
     out: Out = Path("demo-run"),

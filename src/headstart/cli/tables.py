@@ -17,7 +17,7 @@ from headstart.cli.show import Terminal
 if TYPE_CHECKING:
     from headstart.backbones import Listing
     from headstart.bundle import Prediction
-    from headstart.runs.caching import Entry
+    from headstart.runs.caching import Entry, Verified
 
 
 def print_predictions(terminal: Terminal, found: Sequence[Prediction], *, form: str) -> None:
@@ -93,6 +93,19 @@ def print_pruned(terminal: Terminal, removed: Sequence[Entry], *, as_json: bool)
     from headstart.report.wording import size
 
     terminal.console.print(f"Removed {len(removed)} entries, {size(sum(e.bytes for e in removed))}.")
+
+
+def print_verified(terminal: Terminal, found: Verified, *, as_json: bool) -> None:
+    """What was damaged and has been removed, and which images changed unnoticed."""
+    if as_json:
+        _json({"entries": found.entries, "damaged": [str(p) for p in found.damaged], "changed": list(found.changed)})
+        return
+    for path in found.damaged:
+        terminal.console.print(f"{path} was damaged and is removed; it is computed anew when it is wanted.")
+    for name in found.changed:
+        terminal.console.print(f"{name} has changed although its times have not; it is read anew when it is wanted.")
+    whole = "" if found.damaged or found.changed else ": all whole"
+    terminal.console.print(f"Read {found.entries} entries{whole}.")
 
 
 def _table(*columns: str) -> Table:

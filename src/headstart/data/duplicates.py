@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart.data.groups import components, members
-from headstart.data.survey import THUMB, Survey
+from headstart.data.look import THUMB
+from headstart.data.survey import Survey
 
 HASH_BITS = 24
 """Near duplicates differ in at most this many of the 256 bits of the hash."""

@@ -1,9 +1,12 @@
 """Rows of arrays by content id, kept on disk in append-only shards: pixels and features alike.
 
 A store is a folder of shards. A shard is one safetensors file: arrays of equal length, one row an
-image, and in its metadata the ids of the rows and a checksum of the arrays. A shard appears whole
+image, and in its metadata the ids of the rows and the checksum of every array. A shard appears whole
 or not at all; several processes may add to one store, the worst that happens is that a row stands
 in it twice.
+
+Opening a store reads headers alone. An array is checked when rows of it are first wanted, so that
+what nobody reads costs nothing and nothing is served unchecked.
 """
 
 from __future__ import annotations
@@ -12,36 +15,63 @@ import json
 import os
 import struct
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from headstart.errors import InternalError, StorageError
-from headstart.records.arrays import ENTRY, checksum, write_arrays
+from headstart.records.arrays import checksum, read_told, write_arrays
+
+AGAIN = "Repeat the command; what is missing is computed anew."
 
 _DTYPES: dict[str, np.dtype[Any]] = {"U8": np.dtype("u1"), "F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
 
 
 @dataclass(frozen=True)
 class _Array:
-    """Where the rows of one array stand in a shard's file."""
+    """Where the rows of one array stand in a shard's file, and the checksum of all of them."""
 
     dtype: np.dtype
-    row_shape: tuple[int, ...]
+    shape: tuple[int, ...]
     start: int
+    sum: str
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        return self.shape[1:]
 
     @property
     def row_bytes(self) -> int:
         return self.dtype.itemsize * int(np.prod(self.row_shape))
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Shard:
     path: Path
+    ids: tuple[str, ...]
     arrays: Mapping[str, _Array]
+    checked: set[str] = field(default_factory=set)
+
+    def whole(self, name: str) -> bool:
+        """Whether the values of array `name` are those that were written; read once."""
+        if name in self.checked:
+            return True
+        array = self.arrays[name]
+        try:
+            with self.path.open("rb") as file:
+                file.seek(array.start)
+                values = np.fromfile(file, array.dtype, int(np.prod(array.shape))).reshape(array.shape)
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError):
+            return False
+        if checksum(name, values) != array.sum:
+            return False
+        self.checked.add(name)
+        return True
 
 
 class RowStore:
@@ -51,8 +81,8 @@ class RowStore:
     ----------
     folder : where the shards lie; made when the first row is put.
 
-    A shard that was cut off or altered fails its checksum when it is opened: it is deleted, named
-    in `damaged`, and its rows count as missing, so that whoever asks computes them anew.
+    A shard that was cut off or altered fails a checksum when it is opened or first read: it is deleted,
+    named in `damaged`, and its rows count as missing, so that whoever asks computes them anew.
 
     Examples
     --------
@@ -69,26 +99,57 @@ class RowStore:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.damaged: list[Path] = []
+        self._shards: dict[Path, _Shard] = {}
         self._where: dict[str, tuple[_Shard, int]] = {}
         for path in sorted(self.folder.glob("*.rows")):
             self._open(path)
 
     def _open(self, path: Path) -> None:
-        found = _read_header(path)
-        if found is None:
+        shard = _read_header(path)
+        if shard is None:
             self.damaged.append(path)
             path.unlink(missing_ok=True)
             return
-        shard, ids = found
-        for row, key in enumerate(ids):
+        self._shards[path] = shard
+        self._find(shard)
+
+    def _find(self, shard: _Shard) -> None:
+        for row, key in enumerate(shard.ids):
             self._where.setdefault(key, (shard, row))
+
+    def _check(self, shard: _Shard, names: Iterable[str]) -> None:
+        """Forget a shard one of whose arrays is not whole; what another shard holds of it is found there."""
+        try:
+            if all(shard.whole(name) for name in names):
+                return
+            self.damaged.append(shard.path)
+            shard.path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            pass  # another process removed it: its rows are missing, but nothing was damaged
+        del self._shards[shard.path]
+        self._where.clear()
+        for other in self._shards.values():
+            self._find(other)
 
     def __contains__(self, key: str) -> bool:
         return key in self._where
 
-    def missing(self, ids: Sequence[str]) -> list[str]:
-        """The ids that have no row yet, each once, in order."""
-        return [key for key in dict.fromkeys(ids) if key not in self._where]
+    def missing(self, ids: Sequence[str], names: Sequence[str] | None = None) -> list[str]:
+        """The ids that have no whole row, each once, in order.
+
+        Parameters
+        ----------
+        names : the arrays that are wanted, all by default; their checksums are compared where they were not yet.
+        """
+        wanted = dict.fromkeys(ids)
+        for shard in {id(place[0]): place[0] for key in wanted if (place := self._where.get(key))}.values():
+            self._check(shard, shard.arrays if names is None else names)
+        return [key for key in wanted if key not in self._where]
+
+    def verify(self) -> None:
+        """Compare every checksum; what does not hold is deleted and named in `damaged`."""
+        for shard in list(self._shards.values()):
+            self._check(shard, shard.arrays)
 
     def put(self, ids: Sequence[str], arrays: Mapping[str, np.ndarray]) -> None:
         """Add one shard: row i of every array belongs to ``ids[i]``.
@@ -112,8 +173,14 @@ class RowStore:
         Raises
         ------
         KeyError : an id has no row.
-        StorageError : somebody removed the shard since it was opened.
+        StorageError : a shard was removed or damaged since it was opened (`missing` says beforehand).
         """
+        places = [self._where[key] for key in ids]
+        for shard in {id(shard): shard for shard, _ in places}.values():
+            if name not in shard.checked:
+                self._check(shard, [name])
+        if any(key not in self._where for key in ids):
+            raise StorageError(f"A file in {self.folder} was removed or damaged while it was in use.", AGAIN)
         places = [self._where[key] for key in ids]
         sample = places[0][0].arrays[name]
         out = np.empty((len(ids), *sample.row_shape), sample.dtype)
@@ -122,8 +189,7 @@ class RowStore:
             try:
                 descriptor = os.open(path, os.O_RDONLY)
             except FileNotFoundError as error:
-                fact = f"{path} was removed while it was in use."
-                raise StorageError(fact, "Repeat the command; what is missing is computed anew.") from error
+                raise StorageError(f"{path} was removed while it was in use.", AGAIN) from error
             try:
                 for (first, last), slot in zip(rows, slots, strict=True):
                     count = last - first
@@ -160,23 +226,25 @@ def _runs(
         yield path, shard.arrays[name].start, rows, slots
 
 
-def _read_header(path: Path) -> tuple[_Shard, list[str]] | None:
-    """The shard at `path` and its ids, or None where its checksum does not hold."""
+def _read_header(path: Path) -> _Shard | None:
+    """The shard at `path`, or None where its header was altered or its end is missing."""
     try:
-        blob = path.read_bytes()
-        (length,) = struct.unpack("<Q", blob[:8])
-        header = json.loads(blob[8 : 8 + length])
-        told = json.loads(header.pop("__metadata__")[ENTRY])
-        ids: list[str] = json.loads(told["about"])
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            size = path.stat().st_size
+            if length > size:
+                return None
+            header = json.loads(file.read(length))
+        told = read_told(header.pop("__metadata__"))
+        if told is None or told[1].keys() != header.keys():
+            return None
+        ids: list[str] = json.loads(told[0])
         arrays: dict[str, _Array] = {}
-        values: dict[str, np.ndarray] = {}
         for name, entry in header.items():
             first, last = (8 + length + offset for offset in entry["data_offsets"])
-            dtype = _DTYPES[entry["dtype"]]
-            arrays[name] = _Array(dtype, tuple(entry["shape"][1:]), first)
-            values[name] = np.frombuffer(blob[first:last], dtype).reshape(entry["shape"])
-        if checksum(values, told["about"]) != told["blake2b"]:
-            return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
+            if last > size or entry["shape"][0] != len(ids):
+                return None
+            arrays[name] = _Array(_DTYPES[entry["dtype"]], tuple(entry["shape"]), first, told[1][name])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error):
         return None
-    return _Shard(path, arrays), ids
+    return _Shard(path, tuple(ids), arrays)

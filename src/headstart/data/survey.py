@@ -1,45 +1,29 @@
 """Reading every image exactly once: content id, square of pixels, perceptual hash, thumbnail.
 
 Pixels go to a row store under the hash of the file's bytes, so that a second run, another split or
-another folder with the same files decodes nothing.
+another folder with the same files decodes nothing; and a file that has not changed is not even opened.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
-from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from headstart.data.decode import (
-    DECODE_VERSION,
-    MAX_PIXELS,
-    array_to_square,
-    decode,
-    read_bytes,
-    to_square,
-    too_large,
-)
+from headstart.data.decode import DECODE_VERSION, MAX_PIXELS, too_large
+from headstart.data.look import HASH_SIDE, THUMB, in_order, look
+from headstart.data.remembered import Remembered
 from headstart.data.store import RowStore
-from headstart.errors import ImageError
+from headstart.errors import StorageError
 from headstart.problem import Domain
 
-THUMB = 16
-"""Side of the thumbnails that near duplicates are verified on, in pixels."""
-
-_HASH_SIDE = 16
-_STEP = 2  # grey levels: flat areas of a recompressed JPEG waver by one
-_AHEAD = 32
+_COLUMNS = ("facts", "phash", "thumb", "digest")
 _BLOCK_ROWS, _BLOCK_BYTES = 1024, 32 * 2**20
 
 Progress = Callable[[str, int, int], None]
@@ -65,6 +49,7 @@ class Survey:
     thumbs : uint8 (n, 16, 16, 3).
     digests : uint8 (n, 16), hashes of the decoded squares.
     store : where the pixels are.
+    max_pixels : cap on width × height under which they were read.
     """
 
     domain: Domain
@@ -76,6 +61,7 @@ class Survey:
     thumbs: np.ndarray = field(repr=False)
     digests: np.ndarray = field(repr=False)
     store: RowStore = field(repr=False)
+    max_pixels: int = MAX_PIXELS
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -83,27 +69,26 @@ class Survey:
     def pixels(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Pixels of the images at `indices`, uint8 (m, size, size, 3), in that order.
 
+        Where the store was damaged since, the images are read again.
+
         Raises
         ------
         KeyError : one of them is broken.
+        StorageError : the store was damaged, and the image has changed.
         """
         if len(indices) == 0:
             return np.empty((0, self.size, self.size, 3), np.uint8)
-        return self.store.read("pixels", [self.ids[i] for i in indices])
+        ids = [self.ids[i] for i in indices]
+        if gone := self.store.missing([key for key in ids if key], ["pixels"]):
+            places = dict(zip(ids, (int(i) for i in indices), strict=True))
+            _read_again(self.domain, self.store, {key: places[key] for key in gone}, self.size, self.max_pixels)
+        return self.store.read("pixels", ids)
 
     def fingerprint(self, y: np.ndarray) -> str:
         """Hash of all contents and labels, in order: equal only for the same data, 32 hex digits."""
         digest = hashlib.blake2b("\n".join(self.ids).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(y, dtype="<i8").tobytes())
         return digest.hexdigest()
-
-
-class _Looked(NamedTuple):
-    """One image after a worker's look; `row` is None where the store had it, or it is broken."""
-
-    key: str
-    row: Mapping[str, np.ndarray] | None = None
-    reason: str = ""
 
 
 def survey(
@@ -125,90 +110,64 @@ def survey(
     StorageError : the disk is full, or `cache` may not be written.
     """
     store = RowStore(cache / "pixels" / f"{size}-{DECODE_VERSION}")
-    look = partial(_look, domain, store, size=size, max_pixels=max_pixels)
-    block = _Block(store, max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // (3 * size * size))))
-    ids: list[str] = []
+    remembered = Remembered(cache, domain)
+    ids = _remembered_ids(domain, remembered)
+    absent = set(store.missing([key for key in ids if key], _COLUMNS))
+    unread = [i for i, key in enumerate(ids) if not key or key in absent]
+    looking = partial(look, domain, store, remembered, size=size, max_pixels=max_pixels)
+    block = _Block(store, size)
     broken: list[tuple[int, str]] = []
-    with warnings.catch_warnings(), closing(_in_order(look, len(domain))) as all_looked:
-        # Pillow warns of odd EXIF data and large pictures; what matters of it is in `broken`.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        for i, looked in enumerate(all_looked):
+    with _silent(), closing(in_order(looking, unread)) as all_looked:
+        for i, looked in zip(unread, all_looked, strict=True):
             if looked.reason:
                 broken.append((i, looked.reason))
             elif looked.row is not None:
                 block.add(looked.key, looked.row)
-            ids.append(looked.key)
+            ids[i] = looked.key
             progress("reading images", i + 1, len(domain))
     block.write()
+    remembered.write()
+    places = {key: i for i, key in enumerate(ids) if key}
+    if gone := store.missing(list(places), _COLUMNS):
+        _read_again(domain, store, {key: places[key] for key in gone}, size, max_pixels)
+    if not unread or unread[-1] + 1 < len(domain):
+        progress("reading images", len(domain), len(domain))
     return _gather(domain, size, ids, broken, store=store, max_pixels=max_pixels)
 
 
-def perceptual_hash(square: Image.Image) -> np.ndarray:
-    """The difference hash of a picture: bit (r, c) says that column c + 1 is brighter than column c.
-
-    On a 16 × 17 grey reduction, by more than 2 grey levels, so that flat areas give 0 and not
-    noise. 256 bits, packed: uint8 (32,). After N. Krawetz, "Kind of Like That" (2013).
-    """
-    side = (_HASH_SIDE + 1, _HASH_SIDE)
-    grey = np.asarray(square.convert("L").resize(side, Image.Resampling.BOX), dtype=np.int16)
-    return np.packbits(np.diff(grey, axis=1) > _STEP)
+def _remembered_ids(domain: Domain, remembered: Remembered) -> list[str]:
+    if isinstance(domain.images, np.ndarray):
+        return [""] * len(domain)
+    return [remembered.get(path) for path in domain.images]
 
 
-def _in_order(look: Callable[[int], _Looked], n: int) -> Generator[_Looked, None, None]:
-    """Results of `look` for 0 … n-1, worked on by all processors, few of them waiting at any time."""
-    pool = ThreadPoolExecutor(os.cpu_count())
-    waiting: deque[Future[_Looked]] = deque()
-    try:
-        for i in range(n):
-            waiting.append(pool.submit(look, i))
-            if len(waiting) >= _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:  # on Ctrl-C too
-        pool.shutdown(cancel_futures=True)
+def _read_again(domain: Domain, store: RowStore, places: Mapping[str, int], size: int, max_pixels: int) -> None:
+    """Put rows that the store lost: of the images with these ids, which stand at these places of the domain."""
+    block = _Block(store, size)
+    looking = partial(look, domain, store, None, size=size, max_pixels=max_pixels)
+    with _silent(), closing(in_order(looking, list(places.values()))) as all_looked:
+        for (key, i), looked in zip(places.items(), all_looked, strict=True):
+            if looked.key != key or looked.row is None:
+                fact = f"Pixels of {domain.label_of(i)} were damaged in the cache, and the image has changed or gone."
+                raise StorageError(fact, "Repeat the command with the data as they are now, in another folder.")
+            block.add(key, looked.row)
+    block.write()
 
 
-def _look(domain: Domain, store: RowStore, i: int, *, size: int, max_pixels: int) -> _Looked:
-    try:
-        if isinstance(domain.images, np.ndarray):
-            array = np.ascontiguousarray(domain.images[i])
-            key = _hash(array.tobytes() + f"{array.shape} {array.dtype.str}".encode())
-            if key in store:
-                return _Looked(key)
-            return _Looked(key, _row(array_to_square(array, size), (array.shape[1], array.shape[0])))
-        blob = read_bytes(domain.images[i], max_pixels=max_pixels)
-        key = _hash(blob)
-        if key in store:
-            return _Looked(key)
-        # Twice the side leaves the last halving to the better filter of `to_square`.
-        image, sides = decode(blob, max_pixels=max_pixels, at_least=2 * size)
-        return _Looked(key, _row(to_square(image, size), sides))
-    except ImageError as error:
-        return _Looked("", reason=error.fact)
-
-
-def _row(square: np.ndarray, sides: tuple[int, int]) -> dict[str, np.ndarray]:
-    picture = Image.fromarray(square)
-    return {
-        "pixels": square,
-        "facts": np.array(sides, np.int64),
-        "phash": perceptual_hash(picture),
-        "thumb": np.array(picture.resize((THUMB, THUMB), Image.Resampling.BOX)),
-        "digest": np.frombuffer(hashlib.blake2b(square.tobytes(), digest_size=16).digest(), np.uint8),
-    }
-
-
-def _hash(blob: bytes) -> str:
-    return hashlib.blake2b(blob, digest_size=16).hexdigest()
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Pillow warns of odd EXIF data and large pictures; what matters of it is in `broken`."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
 
 
 class _Block:
     """Rows on their way to the store, written when they are `full`."""
 
-    def __init__(self, store: RowStore, full: int) -> None:
+    def __init__(self, store: RowStore, size: int) -> None:
         self.store = store
-        self.full = full
+        self.full = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // (3 * size * size)))
         self.rows: dict[str, Mapping[str, np.ndarray]] = {}
 
     def add(self, key: str, row: Mapping[str, np.ndarray]) -> None:
@@ -240,10 +199,11 @@ def _gather(
         ids=tuple(ids),
         broken=tuple(sorted(broken)),
         sizes=sizes,
-        hashes=_column(store, "phash", ids, np.zeros((len(ids), _HASH_SIDE**2 // 8), np.uint8)),
+        hashes=_column(store, "phash", ids, np.zeros((len(ids), HASH_SIDE**2 // 8), np.uint8)),
         thumbs=_column(store, "thumb", ids, np.zeros((len(ids), THUMB, THUMB, 3), np.uint8)),
         digests=_column(store, "digest", ids, np.zeros((len(ids), 16), np.uint8)),
         store=store,
+        max_pixels=max_pixels,
     )
 
 

@@ -100,4 +100,5 @@ def _engine_names(device: torch.device) -> Sequence[str]:
 def _damage(store: RowStore) -> str:
     if not store.damaged:
         return ""
-    return f"{len(store.damaged)} damaged file(s) of stored features were found and computed anew."
+    names = ", ".join(path.name for path in store.damaged[:5])
+    return f"{len(store.damaged)} damaged file(s) of stored features were found ({names}) and computed anew."

@@ -14,11 +14,14 @@ from safetensors.numpy import save_file
 from headstart.records.files import writing
 
 ENTRY = "headstart"
-"""Of the file's metadata: JSON of what is said about the arrays, and of the checksum."""
+"""Of the file's metadata: JSON of what is said about the arrays, and of the checksums."""
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, about: str = "") -> None:
-    """Write `arrays`, a sentence or JSON `about` them, and a checksum of both, as safetensors.
+    """Write `arrays`, a sentence or JSON `about` them, and checksums of both, as safetensors.
+
+    Each array has a checksum of its own, so that who needs one of them need not read the others; what
+    the header tells has one too.
 
     Raises
     ------
@@ -26,9 +29,10 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, about: str = "
     """
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     # One entry only: safetensors writes several in an order of its own each time, and the bytes would differ.
-    told = json.dumps({"about": about, "blake2b": checksum(contiguous, about)})
+    sums = {name: checksum(name, array) for name, array in sorted(contiguous.items())}
+    told = {"about": about, "sums": sums}
     with writing(path) as temporary:
-        save_file(contiguous, temporary, metadata={ENTRY: told})
+        save_file(contiguous, temporary, metadata={ENTRY: json.dumps(told | {"blake2b": _digest(told)})})
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], str] | None:
@@ -44,20 +48,31 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], str] | None:
     """
     try:
         with safe_open(path, "np") as file:
-            told = json.loads(file.metadata()[ENTRY])
+            told = read_told(file.metadata())
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        about = told["about"]
-        whole = told["blake2b"] == checksum(arrays, about)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+    except (OSError, SafetensorError):
         return None
-    return (arrays, about) if whole else None
+    if told is None or told[1] != {name: checksum(name, array) for name, array in arrays.items()}:
+        return None
+    return arrays, told[0]
 
 
-def checksum(arrays: Mapping[str, np.ndarray], about: str) -> str:
-    """Hash of names, types, shapes and values, and of what is said about them."""
-    digest = hashlib.blake2b(about.encode(), digest_size=16)
-    for name in sorted(arrays):
-        array = arrays[name]
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.reshape(-1).view(np.uint8).data)
+def read_told(metadata: Mapping[str, str] | None) -> tuple[str, dict[str, str]] | None:
+    """What a file's metadata say about its arrays, and their checksums by name; None where they were altered."""
+    try:
+        told = json.loads((metadata or {})[ENTRY])
+        whole = told.pop("blake2b") == _digest(told)
+        return (told["about"], told["sums"]) if whole else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def checksum(name: str, array: np.ndarray) -> str:
+    """Hash of an array's name, type, shape and values."""
+    digest = hashlib.blake2b(f"{name} {array.dtype.str} {array.shape}".encode(), digest_size=16)
+    digest.update(array.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def _digest(told: Mapping[str, object]) -> str:
+    return hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=16).hexdigest()

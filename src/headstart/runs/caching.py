@@ -1,16 +1,22 @@
-"""What is kept between runs: pixels, features, compiled graphs."""
+"""What is kept between runs: pixels, features, compiled graphs, and which files have not changed."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.data import RowStore, verify_remembered
 from headstart.errors import OptionError
 from headstart.records.files import storage_errors
 
-ROOMS = ("pixels", "features", "engines")
+ROOMS = ("pixels", "features", "engines", "hashes")
+STORES = ("pixels", "features")
+LIMIT = "20GB"
+"""Size to which the cache is shrunk when a run starts, unless HEADSTART_CACHE_LIMIT says another."""
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -54,6 +60,56 @@ def prune(cache: Path, *, to: int = 0) -> list[Entry]:
         total -= entry.bytes
         removed.append(entry)
     return removed
+
+
+def keep_within_limit(cache: Path) -> list[Entry]:
+    """Remove the least recently used entries above the limit; gives what was removed.
+
+    Raises
+    ------
+    OptionError : HEADSTART_CACHE_LIMIT is not a size.
+    """
+    return prune(cache, to=parse_bytes(os.environ.get("HEADSTART_CACHE_LIMIT") or LIMIT))
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What reading the whole cache found.
+
+    Attributes
+    ----------
+    entries : how many were read.
+    damaged : files that were altered or cut off; they are removed, and computed anew when they are wanted.
+    changed : images that changed although their size and times did not; they are read anew.
+    """
+
+    entries: int
+    damaged: tuple[Path, ...]
+    changed: tuple[str, ...]
+
+
+def verify(cache: Path, *, progress: Callable[[str, int, int], None] = lambda stage, done, total: None) -> Verified:
+    """Compare every checksum in the cache, and every image that is held to be unchanged with its hash.
+
+    Raises
+    ------
+    StorageError : the cache may not be written.
+    """
+    kept = [entry for entry in entries(cache) if entry.room in (*STORES, "hashes")]
+    damaged: list[Path] = []
+    changed: list[str] = []
+    for done, entry in enumerate(kept, 1):
+        with storage_errors(entry.path):
+            if entry.room in STORES:
+                store = RowStore(entry.path)
+                store.verify()
+                damaged += store.damaged
+            elif (found := verify_remembered(entry.path)) is None:
+                damaged.append(entry.path)
+            else:
+                changed += found
+        progress("verifying the cache", done, len(kept))
+    return Verified(len(kept), tuple(damaged), tuple(changed))
 
 
 def parse_bytes(text: str) -> int:

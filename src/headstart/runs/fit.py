@@ -18,6 +18,7 @@ from headstart.problem import Labelled, labelled_arrays, read_labelled
 from headstart.records import Journal, Record, writing
 from headstart.records.files import storage_errors
 from headstart.report import draw, model_card
+from headstart.runs.caching import keep_within_limit
 from headstart.runs.calibrating import calibrate
 from headstart.runs.candidates import Source, run_candidate
 from headstart.runs.closing import fit_final, test_once, write_bundle, write_metrics
@@ -109,6 +110,7 @@ def fit(
         if not all((folder / name).exists() for name in ("README.md", "report.html")):
             _draw(folder)
         return Run(folder)
+    keep_within_limit(cache_folder())
     context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
     plan, prepared = _plan_and_data(context, labelled, rows, started=started)
     _work(context, plan, prepared)

@@ -117,8 +117,11 @@ def _counts(prepared: Prepared, k: int) -> dict[str, int]:
 
 
 def _notes(prepared: Prepared) -> list[str]:
-    """What a reader of the numbers should know: classes that a part does not hold."""
+    """What a reader of the numbers should know: classes that a part does not hold, pixels that were damaged."""
     notes = []
+    if damaged := prepared.survey.store.damaged:
+        names = ", ".join(path.name for path in damaged[:5])
+        notes.append(f"{len(damaged)} damaged file(s) of stored pixels were found ({names}) and read anew.")
     for name, shown in (("val", "validation"), ("test", "test")):
         part = getattr(prepared.split, name)
         absent = sorted(set(range(prepared.k)) - set(prepared.y[part].tolist()))
