@@ -15,6 +15,8 @@ from headstart.data import DECODE_VERSION, RowStore, Survey
 
 BATCH = 32
 SHARD = 1024
+SAMPLE = 64
+"""Images on which an engine is compared with the reference."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def extract(
             return Features(store, ids, backbone.cuts, 0, engine_name, _damage(store))
         stores[engine_name] = store
     place = dict(zip(ids, indices, strict=True))
-    sample = survey.pixels(np.array([place[ids[0]]] * 2))
+    sample = survey.pixels(np.array(list(place.values())[:SAMPLE]))
     opened = open_engine(backbone, sample, device=device, cache=cache)
     store = stores[opened.engine.name]
     missing = store.missing(ids)
@@ -94,7 +96,7 @@ def store_folder(cache: Path, backbone: Backbone, size: int, *, engine: str) -> 
 
 
 def _engine_names(device: torch.device) -> Sequence[str]:
-    return ("openvino-f32", "eager-f32-cpu") if device.type == "cpu" else (f"eager-f32-{device.type}",)
+    return ("openvino-bf16", "openvino-f32", "eager-f32-cpu") if device.type == "cpu" else (f"eager-f32-{device.type}",)
 
 
 def _damage(store: RowStore) -> str:
