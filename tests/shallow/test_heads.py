@@ -50,12 +50,17 @@ def test_logistic_reaches_scikit_learns_loss(n: int, d: int, penalty: float, bal
     assert found == pytest.approx(loss(expected.coef_, expected.decision_function(standard)), abs=1e-4)
 
 
-def test_a_warm_start_is_shorter_and_ends_at_the_same_place() -> None:
-    z, y, _ = example(150, 30)
-    cold = LogisticHead(10.0).fit(z, y)
-    warm = LogisticHead(20.0, warm_start=True).fit(z, y).set_params(penalty=10.0).fit(z, y)
-    assert warm.n_iter_ < cold.n_iter_
-    np.testing.assert_allclose(warm.predict_proba(z), cold.predict_proba(z), atol=0.01)
+@shapes
+def test_a_path_is_shorter_and_goes_through_the_same_places(n: int, d: int) -> None:
+    z, y, _ = example(n, d)
+    penalties = [1000.0, 30.0, 10.0]
+    cold = [LogisticHead(penalty, max_iter=1000).fit(z, y) for penalty in penalties]
+    steps = []
+    for head, expected in zip(LogisticHead(max_iter=1000).path(z, y, penalties), cold, strict=True):
+        assert head.penalty == expected.penalty
+        np.testing.assert_allclose(head.predict_proba(z), expected.predict_proba(z), atol=0.01)
+        steps.append(head.n_iter_)
+    assert sum(steps) < sum(head.n_iter_ for head in cold)
 
 
 @shapes

@@ -44,9 +44,15 @@ class LinearHead(ClassifierMixin, BaseEstimator):
         DataError : all labels are the same.
         ValueError : shapes do not match, or a feature is not finite.
         """
+        features, classes, index = self._checked(z, y)
+        return self._keep(classes, *self._solve(features, index, len(classes)))
+
+    def _checked(self, z: ArrayLike, y: ArrayLike) -> tuple[Singles, NDArray[Any], Indices]:
+        """Features, the sorted classes, and every label's place among them."""
         features, labels = validate_data(self, z, y, dtype=np.float32)
-        classes, index = two_classes(labels)
-        weight, bias = self._solve(features, index, len(classes))
+        return features, *two_classes(labels)
+
+    def _keep(self, classes: NDArray[Any], weight: Doubles, bias: Doubles) -> Self:
         self.classes_ = classes
         # In C order, since safetensors writes memory as it lies.
         self.weight_, self.bias_ = weight.astype(np.float32, order="C"), bias.astype(np.float32)

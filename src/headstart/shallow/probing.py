@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ from headstart.evidence.calibration import fit_temperature
 from headstart.evidence.metrics import METRICS, Classes
 from headstart.shallow.heads import HEADS, Head, HeadRow, Penalty
 from headstart.shallow.linear import Indices, Singles, row_weights
+from headstart.shallow.logistic import LogisticHead
 
 Folds = Sequence[tuple[Classes, Classes]]
 Features = Mapping[str, Singles]
@@ -203,19 +204,24 @@ def _out_of_fold(row: HeadRow, z: Singles, y: Classes, folds: Folds, class_weigh
 
     def one(fit: Classes, held: Classes) -> None:
         rows = _fit_rows(fit, y, row)
-        estimator = _estimator(row, row.penalties[0], class_weight)
-        if "warm_start" in estimator.get_params():
-            estimator.set_params(warm_start=True)
-        for i, penalty in enumerate(row.penalties):
-            if penalty is not None:
-                estimator.set_params(**{row.knob: penalty})
-            logits = estimator.fit(z[rows], y[rows]).decision_function(z[held])
+        for i, fitted in enumerate(_fitted(row, z[rows], y[rows], class_weight)):
+            logits = fitted.decision_function(z[held])
             out[i, held] = logits.min(axis=1, keepdims=True)
-            out[i, held[:, None], estimator.classes_] = logits
+            out[i, held[:, None], fitted.classes_] = logits
 
     with ThreadPoolExecutor(_workers(folds)) as pool:
         list(pool.map(one, *zip(*folds, strict=True)))
     return out
+
+
+def _fitted(row: HeadRow, z: Singles, y: Classes, class_weight: str | None) -> Iterator[Head]:
+    """The head with each of its penalties."""
+    first = _estimator(row, row.penalties[0], class_weight)
+    if isinstance(first, LogisticHead):
+        yield from first.path(z, y, [float(penalty) for penalty in row.penalties if penalty is not None])
+        return
+    for penalty in row.penalties:
+        yield _estimator(row, penalty, class_weight).fit(z, y)
 
 
 def _workers(folds: Folds) -> int:
