@@ -184,7 +184,7 @@ def _fit_head(
     else:
         title = f"heads on {backbone.name}"
         chosen = probe(context, prepared, features, indices=indices, title=title).best
-    estimator = fit_probe(chosen, rows_at(features, prepared, indices), prepared.y[indices])
+    estimator = fit_probe(chosen, rows_at(features, prepared, indices, chosen.cuts), prepared.y[indices])
     head = head_module(arrays(estimator))
     model = Transferred(backbone, head, cuts=chosen.cuts, frozen="top")
     return Trained(model.eval(), {"head": chosen.head, "penalty": chosen.penalty}, None, len(indices))
@@ -211,7 +211,7 @@ def _start(
 
 
 def _start_head(head: nn.Linear, linear: Probe, features: Features, *, prepared: Prepared, fit: np.ndarray) -> None:
-    estimator = fit_probe(linear, {"top": rows_at(features, prepared, fit)["top"]}, prepared.y[fit])
+    estimator = fit_probe(linear, rows_at(features, prepared, fit, linear.cuts), prepared.y[fit])
     weight, bias = linear_start(arrays(estimator))
     with torch.no_grad():
         head.weight.copy_(weight)

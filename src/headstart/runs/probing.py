@@ -46,10 +46,13 @@ def features_of(context: Context, prepared: Prepared, backbone: Backbone) -> Fea
     )
 
 
-def rows_at(features: Features, prepared: Prepared, indices: np.ndarray) -> dict[str, np.ndarray]:
-    """Features of the images at `indices` by cut, without the source's logits."""
+def rows_at(
+    features: Features, prepared: Prepared, indices: np.ndarray, cuts: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Features of the images at `indices` by cut; at all cuts but the source's logits by default."""
     ids = [prepared.survey.ids[i] for i in indices]
-    return {cut: features.store.read(cut, ids) for cut in features.cuts if cut != "logits"}
+    wanted = [cut for cut in features.cuts if cut != "logits"] if cuts is None else cuts
+    return {cut: features.store.read(cut, ids) for cut in wanted}
 
 
 @dataclass(frozen=True, eq=False)

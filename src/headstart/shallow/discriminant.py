@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from headstart.evidence.ridge import centre_and_scale
+from headstart.evidence.ridge import ROWS, centre_and_scale
 from headstart.shallow.centroid import class_means
 from headstart.shallow.linear import Doubles, Indices, LinearHead, Singles, fold_in
 
@@ -49,33 +49,44 @@ class LDAHead(LinearHead):
     def _solve(self, z: Singles, index: Indices, k: int) -> tuple[Doubles, Doubles]:
         mean, scale = centre_and_scale(z)
         means = (class_means(z, index, k) - mean) / scale
-        within = (z - mean) / scale - means[index]
-        n, d = within.shape
-        gram = within.T @ within if n >= d else within @ within.T
+        n, d = z.shape
+
+        def within(at: int, to: int) -> Doubles:
+            return (z[at:to] - mean) / scale - means[index[at:to]]
+
+        rows = within(0, n) if n < d else None
+        if rows is not None:
+            gram = rows @ rows.T
+            norms = gram.diagonal()
+        else:  # many images: their deviations are never held all at once
+            gram, norms = np.zeros((d, d)), np.empty(n)
+            for at in range(0, n, ROWS):
+                block = within(at, at + ROWS)
+                gram += block.T @ block
+                norms[at : at + ROWS] = np.square(block).sum(axis=1)
         average = float(np.trace(gram)) / (n * d)
-        s = _ledoit_wolf(within, gram) if self.shrinkage is None else float(self.shrinkage)
+        s = _ledoit_wolf(norms, gram, d) if self.shrinkage is None else float(self.shrinkage)
         self.shrinkage_ = s
         # Classes without any spread (one image each) would leave nothing to invert.
         a, c = (1 - s) / n, max(s, 1e-6) * max(average, 1e-12)
         factor = cho_factor(a * gram + c * np.eye(len(gram)))
-        if n >= d:
+        if rows is None:
             weight = cho_solve(factor, means.T).T
         else:
             # Woodbury: (a RᵀR + cI)⁻¹ = (I − a Rᵀ(a RRᵀ + cI)⁻¹R) / c.
-            weight = (means - a * cho_solve(factor, within @ means.T).T @ within) / c
+            weight = (means - a * cho_solve(factor, rows @ means.T).T @ rows) / c
         priors = np.full(k, 1 / k) if self.class_weight else np.bincount(index, minlength=k) / len(index)
         bias = np.log(priors) - (weight * means).sum(axis=1) / 2
         return fold_in(weight, bias, mean, scale)
 
 
-def _ledoit_wolf(within: Doubles, gram: Doubles) -> float:
-    """The shrinkage that minimises the expected squared error of the covariance of centred rows.
+def _ledoit_wolf(norms: Doubles, gram: Doubles, d: int) -> float:
+    """The shrinkage that minimises the expected squared error of the covariance of n centred rows of d features.
 
     With S = RᵀR / n and m = tr S / d: δ = ‖S‖²/d − m², β = (Σᵢ ‖rᵢ‖⁴/n − ‖S‖²) / (n d), s = min(β, δ) / δ.
-    `gram` is RᵀR or RRᵀ, which have the same norm.
+    `norms` (n,) holds ‖rᵢ‖², `gram` is RᵀR or RRᵀ, which have the same norm.
     """
-    n, d = within.shape
-    norms = np.square(within).sum(axis=1)
+    n = len(norms)
     squared = float(np.square(gram).sum()) / n**2
     delta = squared / d - (float(norms.sum()) / (n * d)) ** 2
     beta = (float(np.square(norms).sum()) / n - squared) / (n * d)

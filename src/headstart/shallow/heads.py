@@ -21,7 +21,7 @@ Head = LinearHead | NeighboursHead
 Penalty = float | int | None
 Arrays = dict[str, NDArray[Any]]
 
-FIT_ROWS, KEPT_ROWS = 20_000, 5_000
+FIT_ROWS, KEPT_ROWS = 10_000, 5_000
 """Rows that logistic regression and discriminant analysis see, and that a vote of neighbours keeps, at most."""
 
 

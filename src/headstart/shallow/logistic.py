@@ -71,9 +71,7 @@ class LogisticHead(LinearHead):
         self, z: Singles, index: Indices, k: int, penalties: Sequence[float]
     ) -> Iterator[tuple[Doubles, Doubles]]:
         mean, scale = centre_and_scale(z)
-        spanned, basis = _span((z - mean) / scale)
-        rows = np.ones((len(z), spanned.shape[1] + 1), dtype=np.float32)
-        rows[:, :-1] = spanned
+        rows, basis = _span(z, mean, scale)
         weights = row_weights(index, k, self.class_weight)
         theta = np.zeros((k, rows.shape[1]))
         for penalty in penalties:
@@ -91,14 +89,23 @@ class LogisticHead(LinearHead):
             yield fold_in(weight, theta[:, -1], mean, scale)
 
 
-def _span(standard: Doubles) -> tuple[Doubles, Doubles | None]:
-    """Rows ``(n, d)`` in an orthonormal basis ``(d, r)`` of what they span; as they are (None) where n ≥ d."""
-    if len(standard) >= standard.shape[1]:
-        return standard, None
+def _span(z: Singles, mean: Doubles, scale: Doubles) -> tuple[Singles, Doubles | None]:
+    """Standardised rows with a column of ones, as ``(n, r + 1)``.
+
+    Where n < d, in an orthonormal basis ``(d, r)`` of what they span; as they are (None) elsewhere.
+    """
+    n, d = z.shape
+    if n >= d:
+        rows = np.ones((n, d + 1), dtype=np.float32)
+        np.subtract(z, mean.astype(np.float32), out=rows[:, :-1])
+        rows[:, :-1] /= scale.astype(np.float32)
+        return rows, None
+    standard = (z - mean) / scale
     values, vectors = np.linalg.eigh(standard @ standard.T)
     kept = values > 1e-10 * values[-1]
     length = np.sqrt(values[kept])
-    return vectors[:, kept] * length, standard.T @ (vectors[:, kept] / length)
+    rows = np.concatenate([vectors[:, kept] * length, np.ones((n, 1))], axis=1).astype(np.float32)
+    return rows, standard.T @ (vectors[:, kept] / length)
 
 
 def _loss(flat: Doubles, *, rows: Singles, index: Indices, weights: Doubles, penalty: float) -> tuple[float, Doubles]:

@@ -28,6 +28,8 @@ from headstart.shallow.logistic import LogisticHead
 Folds = Sequence[tuple[Classes, Classes]]
 Features = Mapping[str, Singles]
 
+HELD = 400 * 2**20
+"""Bytes of features that folds side by side may hold copies of."""
 WIDEST = 2560
 """Features that cuts are joined up to: beyond it their Gram matrix, not their images, takes the time."""
 
@@ -144,9 +146,11 @@ def fit_probe(probe: Probe, z: Features, y: Classes) -> Head:
     row = HEADS[probe.head]
     estimator = _estimator(row, probe.penalty, probe.class_weight)
     estimator.set_params(temperature=probe.temperature)
-    rows = _fit_rows(np.arange(len(y)), y, row)
+    features, rows = _joined(z, probe.cuts), _fit_rows(np.arange(len(y)), y, row)
+    if len(rows) < len(y):
+        features, y = features[rows], y[rows]
     with threadpool_limits(1, user_api="blas"):
-        estimator.fit(_joined(z, probe.cuts)[rows], y[rows])
+        estimator.fit(features, y)
     return estimator
 
 
@@ -193,7 +197,7 @@ def _ridge_out_of_fold(
     penalties = [float(penalty) for penalty in row.penalties if penalty is not None]
     weights = row_weights(y, k, class_weight)
     return ridge.out_of_fold(
-        z, np.eye(k)[y], _fold_of(folds, len(y)), penalties, weights=weights, workers=_workers(folds)
+        z, np.eye(k)[y], _fold_of(folds, len(y)), penalties, weights=weights, workers=_workers(folds, z)
     )
 
 
@@ -209,7 +213,7 @@ def _out_of_fold(row: HeadRow, z: Singles, y: Classes, folds: Folds, class_weigh
             out[i, held] = logits.min(axis=1, keepdims=True)
             out[i, held[:, None], fitted.classes_] = logits
 
-    with ThreadPoolExecutor(_workers(folds)) as pool:
+    with ThreadPoolExecutor(_workers(folds, z)) as pool:
         list(pool.map(one, *zip(*folds, strict=True)))
     return out
 
@@ -224,8 +228,9 @@ def _fitted(row: HeadRow, z: Singles, y: Classes, class_weight: str | None) -> I
         yield _estimator(row, penalty, class_weight).fit(z, y)
 
 
-def _workers(folds: Folds) -> int:
-    return min(len(folds), os.cpu_count() or 1)
+def _workers(folds: Folds, z: Singles) -> int:
+    """Folds at a time: each copies features, so where these are many, one after the other."""
+    return min(len(folds), os.cpu_count() or 1, max(1, HELD // z.nbytes))
 
 
 def _estimator(row: HeadRow, penalty: Penalty, class_weight: str | None) -> Head:
