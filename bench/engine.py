@@ -196,6 +196,65 @@ def make_photos(folder: Path, n: int = 200) -> None:
         Image.fromarray(noisy).save(path, quality=90)
 
 
+def suffix() -> None:
+    """An epoch of fine-tuning above a cut, from stored activations and from images; and the bound of what it can save."""
+    told = GRID["suffix"]
+    for size in told["sizes"]:
+        for where, cut in told["frozen"].items():
+            if not done(what="suffix", where=where, size=size):
+                note({"what": "suffix", "where": where, "size": size, **_suffix(told["backbone"], size, cut)})
+
+
+def _suffix(name: str, size: int, cut: str) -> Row:
+    from torch import nn
+
+    from headstart.backbones import Transferred, load
+    from headstart.data.batches import Augmentation, Batches
+    from headstart.features import activations
+    from headstart.objectives import CrossEntropy
+    from headstart.training import Recipe, Scores, train
+
+    recipe = Recipe(epochs=1, batch_size=32, lr=0.0, lr_head=0.0, source_statistics=True, views=1)
+    with fresh_cache() as cache:
+        looked = surveyed("emoji-google", size, cache)
+        indices = np.arange(GRID["images"])
+        backbone = load(name, size=size)
+        model = Transferred(backbone, nn.Linear(backbone.widths["top"], 30), frozen=cut, source_statistics=True)
+        model = model.to(memory_format=torch.channels_last)
+        keys = [looked.ids[i] for i in indices]
+        images = Batches(looked.pixels, backbone.preprocessing.tensor, indices, indices % 30, 32, keys)
+        stored = activations(model, images, cache=cache, augmentation=Augmentation(), seed=0, views=1)
+
+        def epoch(model: Any, stream: Any) -> float:
+            path = cache / "checkpoint"
+            path.unlink(missing_ok=True)
+            objective, scores = CrossEntropy(), Scores(0.0, 0.0)
+            more = {"seed": 0, "evaluate": lambda _: scores, "checkpoint": path, "progress": quiet}
+            return timed(lambda: train(model, stream, objective=objective, recipe=recipe, **more))
+
+        measured = pairs(lambda: epoch(model.above(), stored), lambda: epoch(model, images))
+        lower, objective = backbone.lower(cut), CrossEntropy()
+        batch = next(images.shuffled(1, seed=0, augmentation=None))
+        x = batch.x.contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            y = lower(x)
+        optimizer = torch.optim.AdamW(model.trainable(), lr=0.0, fused=True)
+
+        def prefix() -> float:
+            with torch.no_grad():
+                return timed(lambda: [lower(x) for _ in range(8)])
+
+        def step() -> None:
+            optimizer.zero_grad()
+            objective(model.above(), type(batch)(y, batch.y), 0.0)["cross_entropy"].backward()
+            optimizer.step()
+
+        model.train()
+        bound = pairs(lambda: timed(lambda: [step() for _ in range(8)]), prefix)
+    most = 1 + bound["ratio"][1]
+    return measured | {"bar": GRID["suffix"]["bar"], "bound": most, "of_bound": measured["ratio"][1] / most}
+
+
 def heads() -> None:
     """All cuts, penalties and folds in closed form, against scikit-learn's LogisticRegressionCV per cut."""
     from sklearn.linear_model import LogisticRegressionCV
@@ -303,7 +362,9 @@ def table() -> None:
         if "ratio" not in row:
             continue
         low, middle, high = row["ratio"]
-        where = row.get("case") or f"{row['backbone']}, {row['size']} px, {row['engine']}"
+        named = row.get("case") or row.get("where") or f"{row['backbone']}, {row['engine']}"
+        where = f"{named}, {row['size']} px" if "size" in row else named
+        where += f" (bound {row['bound']:.2f}×, of it {row['of_bound']:.2f})" if "bound" in row else ""
         bar = "" if row.get("bar") is None else f"{row['bar']:g}×"
         times = f"{row['ours_s']:.3g} s | {row['peer_s']:.3g} s"
         print(f"| {row['what']}: {where} | {times} | {middle:.2f}× ({low:.2f} to {high:.2f}) | {bar} |")
@@ -317,6 +378,6 @@ def table() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] not in ([], ["table"]):
         sys.exit(__doc__)
-    for cell in (features, files, heads, precision) if not sys.argv[1:] else ():
+    for cell in (features, files, suffix, heads, precision) if not sys.argv[1:] else ():
         cell()
     table()

@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.advice import Calibration, Plan, make_plan
-from headstart.advice.plan import FEWEST_EPOCHS, FOLDS, MOST_EPOCHS, MOST_SCRATCH_EPOCHS, START, STOP_SHARE
+from headstart.advice import Above, Calibration, Plan, make_plan
+from headstart.advice.plan import (
+    FEWEST_EPOCHS,
+    FOLDS,
+    MOST_EPOCHS,
+    MOST_SCRATCH_EPOCHS,
+    MOST_STORED,
+    START,
+    STOP_SHARE,
+    VIEWS,
+)
 from headstart.strategies import TABLE, chosen
 
 AUTO = chosen("auto")
@@ -173,6 +182,38 @@ def test_heads_that_cost_more_leave_less_for_training() -> None:
     assert made.epochs["net"]["all"] < plan(1000).epochs["net"]["all"]
     (probe,) = [unit for unit in made.units if unit.key == "probe/net"]
     assert probe.seconds == pytest.approx(5 + 1000 * 0.01 / 2 + 1 + 600 * 10 * 5e-3)
+
+
+STORED = {"last_block": Above(0.009, 0.001, 30_000), "upper_half": Above(0.005, 0.015, 30_000)}
+
+
+def test_training_from_stored_activations_is_planned_where_it_pays() -> None:
+    cost = {"net": Calibration(0.01, STEPS, 1e-3, STORED)}
+    made = make_plan(AUTO, cost, budget=1200, spent=0, counts=(600, 250, 150), classes=10)
+    assert dict(made.views["net"]) == {"last_block": VIEWS, "upper_half": 0, "all": 0, "scratch": 0}
+    units = {unit.key.removeprefix("candidate/"): unit for unit in made.units}
+    epochs = made.epochs["net"]["last_block"]
+    stored = (VIEWS + 1) * 850 * 0.009
+    assert units["last_block"].seconds == pytest.approx(START + stored + epochs * 600 * 0.001)
+    assert units["last_block"].name.endswith(f"at most {epochs} epochs, on {VIEWS} stored views")
+    assert made.epochs["net"]["all"] >= plan(1200).epochs["net"]["all"]
+
+
+def test_views_are_stored_once_for_all_folds() -> None:
+    cost = {"net": Calibration(0.01, STEPS, 1e-3, STORED)}
+    made = make_plan(AUTO, cost, budget=3000, spent=0, counts=(300, 60, 60), classes=10)
+    assert made.folds == FOLDS
+    (unit,) = [unit for unit in made.units if unit.key == "candidate/last_block"]
+    epochs = made.epochs["net"]["last_block"]
+    assert unit.seconds == pytest.approx(START * FOLDS + (VIEWS + 1) * 360 * 0.009 + epochs * 2 * 360 * 0.001)
+
+
+def test_activations_that_have_no_room_are_not_stored() -> None:
+    room = MOST_STORED // ((VIEWS + 1) * 850)
+    for size, views in ((room, VIEWS), (room + 1, 0)):
+        cost = {"net": Calibration(0.01, STEPS, 1e-3, {"last_block": Above(0.009, 0.001, size)})}
+        made = make_plan(AUTO, cost, budget=1200, spent=0, counts=(600, 250, 150), classes=10)
+        assert made.views["net"]["last_block"] == views
 
 
 def test_a_probe_alone_plans_no_training() -> None:

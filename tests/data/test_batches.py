@@ -9,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from headstart.data.batches import Augmentation, Batch, Batches
+from headstart.data.batches import Augmentation, Batch, Batches, draw, view_of
 
 STILL = Augmentation(shift=0, scale=(1, 1), rotation=0, contrast=0, brightness=0)
+
+
+def draws(n: int, seed: int = 0) -> Tensor:
+    return draw([str(i) for i in range(n)], seed=seed, view=0)
 
 
 def batches(n: int, size: int, *, side: int = 4) -> Batches:
@@ -63,6 +67,42 @@ def test_seed_and_epoch_decide_everything() -> None:
     assert len({tuple(order) for order in orders}) == 3
 
 
+def test_a_view_depends_on_its_image_alone() -> None:
+    def view(all_batches: Batches, number: int, view: int) -> Tensor:
+        return all_batches.view(np.array([number]), view, seed=4, augmentation=Augmentation()).x
+
+    many, few = batches(20, 6), batches(20, 3)
+    few = Batches(few.read, few.prepare, few.indices[5:9], few.y[5:9], 2)
+    assert torch.equal(view(many, 7, 1), view(few, 2, 1)), "the same image among others"
+    assert not torch.equal(view(many, 7, 1), view(many, 7, 2))
+    named = Batches(few.read, few.prepare, few.indices, few.y, 2, keys=["a", "b", "a", "c"])
+    assert torch.equal(draw(["a"], seed=4, view=1), draw(["b", "a"], seed=4, view=1)[1:])
+    assert [named.key(i) for i in range(4)] == ["a", "b", "a", "c"] and few.key(0) == str(few.indices[0])
+
+
+def test_views_are_gone_through_in_turn() -> None:
+    assert [view_of(epoch, 3) for epoch in range(1, 8)] == [0, 1, 2, 0, 1, 2, 0]
+    assert [view_of(epoch, 0) for epoch in range(1, 4)] == [0, 1, 2]
+
+    one = Batches(batches(3, 3).read, batches(3, 3).prepare, batches(3, 3).indices, np.arange(3), 3)
+    first, second, third = (
+        {
+            int(y): x
+            for batch in one.shuffled(epoch, seed=0, augmentation=Augmentation(), views=2)
+            for x, y in zip(batch.x, batch.y, strict=True)
+        }
+        for epoch in (1, 2, 3)
+    )
+    assert all(torch.equal(first[i], third[i]) and not torch.equal(first[i], second[i]) for i in range(3))
+
+
+def test_draws_are_uniform() -> None:
+    drawn = draw([str(i) for i in range(4000)], seed=0, view=0)
+    assert drawn.shape == (4000, 6) and drawn.min() >= 0 and drawn.max() < 1
+    assert (drawn.mean(0) - 0.5).abs().max() < 0.02 and (drawn.var(0) - 1 / 12).abs().max() < 0.005
+    assert torch.corrcoef(drawn.T).fill_diagonal_(0).abs().max() < 0.06
+
+
 def test_shuffling_leaves_the_global_generator_alone() -> None:
     torch.manual_seed(5)
     expected = torch.rand(2)
@@ -80,13 +120,13 @@ def picture(n: int = 4, side: int = 24) -> Tensor:
 
 def test_augmentation_keeps_shape_and_type() -> None:
     x = torch.randn(5, 3, 20, 32)
-    out = Augmentation()(x, torch.Generator().manual_seed(0))
+    out = Augmentation()(x, draws(5))
     assert out.shape == x.shape and out.dtype == x.dtype and torch.isfinite(out).all()
 
 
 def test_without_any_range_nothing_changes() -> None:
     x = torch.randn(3, 3, 17, 17)
-    torch.testing.assert_close(STILL(x, torch.Generator().manual_seed(0)), x, rtol=0, atol=1e-5)
+    torch.testing.assert_close(STILL(x, draws(3)), x, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +142,7 @@ def test_without_any_range_nothing_changes() -> None:
 )
 def test_each_range_acts_and_every_image_is_drawn_on_its_own(alone: Augmentation) -> None:
     x = picture()
-    out = alone(x, torch.Generator().manual_seed(0))
+    out = alone(x, draws(len(x), seed=1))
     for i in range(len(x)):
         assert (out[i] - x[i]).abs().max() > 0.01
         for j in range(i):
@@ -113,7 +153,7 @@ def test_each_range_acts_and_every_image_is_drawn_on_its_own(alone: Augmentation
 def test_contrast_and_brightness_stay_in_their_ranges(seed: int) -> None:
     only = Augmentation(shift=0, scale=(1, 1), rotation=0, contrast=0.2, brightness=0.3)
     x = torch.tensor([-1.0, 1.0]).view(1, 1, 1, 2).expand(6, 3, 2, 2).contiguous()
-    low, high = only(x, torch.Generator().manual_seed(seed))[:, 0, 0].unbind(1)
+    low, high = only(x, draws(6, seed))[:, 0, 0].unbind(1)
     contrast, brightness = (high - low) / 2, (high + low) / 2
     assert (contrast - 1).abs().max() <= 0.2 + 1e-5 and brightness.abs().max() <= 0.3 + 1e-5
 
@@ -124,7 +164,7 @@ def test_a_shift_moves_by_whole_pixels_of_the_picture() -> None:
     x = torch.zeros(30, 3, side, side)
     x[:, :, side // 2, side // 2] = 1
     only = Augmentation(shift=0.1, scale=(1, 1), rotation=0, contrast=0, brightness=0)
-    out = only(x, torch.Generator().manual_seed(0))[:, 0]
+    out = only(x, draws(30))[:, 0]
     axis = torch.arange(side) - side // 2
     moved = torch.stack([(out.sum(d) * axis).sum(1) / out.sum((1, 2)) for d in (1, 2)], 1)
     assert moved.abs().max() <= 0.1 * side + 0.01

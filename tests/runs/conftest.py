@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from headstart import TransferClassifier, backbones, features
-from headstart.advice import Calibration, plan
+from headstart.advice import Above, Calibration, plan
 from headstart.runs import candidates
 from headstart.runs import fit as fitting
 from headstart.runs.run import Run
@@ -27,7 +27,8 @@ Fit = Callable[..., Run]
 def constant_costs(names: Any, rows: Any, **_: object) -> dict[str, Calibration]:
     """Stand in for measuring: a plan that does not depend on the machine."""
     steps = {row.name: 1e-4 for row in rows if row.trains}
-    return {name: Calibration(1e-5, steps, 1e-6) for name in names}
+    above = {"last_block": Above(1e-5, 1e-5, 1000)}
+    return {name: Calibration(1e-5, steps, 1e-6, above) for name in names}
 
 
 def make_quick(patch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """From records and a budget: what to try, and what it meant."""
 
-from headstart.advice.plan import Calibration, Plan, Unit, make_plan
+from headstart.advice.plan import Above, Calibration, Plan, Unit, make_plan
 from headstart.advice.verdict import Candidate, Difference, Verdict, decide
 
-__all__ = ["Calibration", "Candidate", "Difference", "Plan", "Unit", "Verdict", "decide", "make_plan"]
+__all__ = ["Above", "Calibration", "Candidate", "Difference", "Plan", "Unit", "Verdict", "decide", "make_plan"]

@@ -6,8 +6,8 @@ a pure function of its arguments, so that resuming a run replays it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from headstart.strategies import TABLE, Strategy
 
@@ -15,6 +15,10 @@ FEWEST_EPOCHS = 8
 """Fewer epochs of fine-tuning than this hardly outlast the disturbance of the first ones."""
 MOST_EPOCHS = 16
 MOST_SCRATCH_EPOCHS = 40
+VIEWS = 4
+"""Views of each image that a training from stored activations goes through in turn."""
+MOST_STORED = 4 * 10**9
+"""Bytes of activations that a training may store."""
 STOP_SHARE = 0.15
 """Share of the training images that decide when to stop."""
 FOLDS = 3
@@ -33,6 +37,22 @@ everything and the control stand for the whole ladder.
 
 
 @dataclass(frozen=True)
+class Above:
+    """Measured cost, per image, of training above a frozen cut from stored activations.
+
+    Attributes
+    ----------
+    lower : seconds of the frozen part, once per view.
+    step : seconds of a training step of what is above.
+    bytes : size of the activation at the cut.
+    """
+
+    lower: float
+    step: float
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Measured seconds per image of one backbone.
 
@@ -41,11 +61,13 @@ class Calibration:
     forward : through the whole network, in evaluation mode.
     step : by strategy, of a training step (forward, backward, update).
     heads : of the competition of heads on its features, for each image and class.
+    above : by strategy that freezes a part, the same from stored activations.
     """
 
     forward: float
     step: Mapping[str, float]
     heads: float
+    above: Mapping[str, Above] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,12 +87,15 @@ class Plan:
     ----------
     folds : finalists are compared out-of-fold over so many folds; None means on the validation part.
     epochs : for each backbone, the epochs of each strategy that trains; a missing one is left out.
+    views : for each backbone, the views of an image whose activations at the frozen cut are stored, of each
+        strategy that trains from them; the others run the whole network every time.
     units : the work in order; training at the cost of the dearest backbone that affords the most of it.
     notes : what had to be left out, in sentences.
     """
 
     folds: int | None
     epochs: Mapping[str, Mapping[str, int]]
+    views: Mapping[str, Mapping[str, int]]
     units: tuple[Unit, ...]
     notes: tuple[str, ...]
 
@@ -103,10 +128,9 @@ def make_plan(
     fixed = sum(extraction.values()) + sum(heads.values()) + cost_of_control + closing
     left = SAFETY * (budget - spent - fixed)
     wanted = [row.name for row in rows if row.trains]
-    shares = {
-        name: _share_out(wanted, c, seconds=left, pool=pool, folds=folds, n_all=n_train + n_val)
-        for name, c in calibrations.items()
-    }
+    sizes = _Sizes(pool, n_train + n_val, folds)
+    costs = {name: {row: _cost(row, c, sizes) for row in wanted} for name, c in calibrations.items()}
+    shares = {name: _share_out(cost, seconds=left) for name, cost in costs.items()}
     # Fine-tuned will be one of those that afford the most strategies.
     dearest = max(calibrations, key=lambda name: (len(shares[name]), calibrations[name].forward))
     units = [
@@ -114,56 +138,80 @@ def make_plan(
     ]
     if controls:
         units.append(Unit("candidate/frozen_random", TABLE["frozen_random"].title, cost_of_control))
-    for row in wanted:
-        epochs = shares[dearest].get(row, 0)
-        seconds = START * (folds or 1) + epochs * _epoch(row, calibrations[dearest], pool=pool, folds=folds)
-        if epochs:
-            units.append(Unit(f"candidate/{row}", f"{TABLE[row].title}, at most {epochs} epochs", seconds))
-    tuned = {row: epochs for row, epochs in shares[dearest].items() if row != "scratch" or folds}
-    if tuned:
-        closing += START + max(tuned.values()) * _again(
-            tuned, calibrations[dearest], n_all=n_train + n_val, folds=folds
-        )
-    again = ", once more trained if it is fine-tuned" if tuned else ""
-    units.append(Unit("final", f"the model handed back{again}; its test and its page", closing))
-    notes = _notes(wanted, shares[dearest], folds=folds, n_val=n_val)
-    return Plan(folds, shares, tuple(units), notes)
+    for row, epochs in shares[dearest].items():
+        cost = costs[dearest][row]
+        stored = f", on {cost.views} stored views" if cost.views else ""
+        name = f"{TABLE[row].title}, at most {epochs} epochs{stored}"
+        units.append(Unit(f"candidate/{row}", name, cost.start + epochs * cost.epoch))
+    again = _again(costs[dearest], shares[dearest])
+    closing += START * (again > 0) + again
+    named = ", once more trained if it is fine-tuned" if again else ""
+    units.append(Unit("final", f"the model handed back{named}; its test and its page", closing))
+    views = {name: {row: costs[name][row].views for row in share} for name, share in shares.items()}
+    return Plan(folds, shares, views, tuple(units), _notes(wanted, shares[dearest], folds=folds, n_val=n_val))
 
 
-def _share_out(
-    wanted: Sequence[str], cost: Calibration, *, seconds: float, pool: int, folds: int | None, n_all: int
-) -> dict[str, int]:
+@dataclass(frozen=True)
+class _Sizes:
+    """Images that candidates are trained and judged on, images in training and validation part, folds."""
+
+    pool: int
+    both: int
+    folds: int | None
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """Seconds of a strategy: `start` once, `epoch` each, `again` each where the chosen one is trained once more."""
+
+    start: float
+    epoch: float
+    again: float
+    views: int
+
+
+def _cost(row: str, c: Calibration, sizes: _Sizes) -> _Cost:
+    """From stored activations where that pays within the fewest epochs, and they have room."""
+    trainings = sizes.folds or 1
+    seen = sizes.pool * (trainings - 1 if sizes.folds else 1)
+    again = sizes.both if TABLE[row].pretrained or sizes.folds else 0
+    step = c.step[row]
+    whole = _Cost(START * trainings, seen * ((1 - STOP_SHARE) * step + STOP_SHARE * c.forward), again * step, 0)
+    above = c.above.get(row)
+    if above is None or (VIEWS + 1) * sizes.both * above.bytes > MOST_STORED:
+        return whole
+    # Views of an image are the same in every fold and in the last training: its frozen part runs once for all.
+    stored = (VIEWS + 1) * sizes.both * above.lower
+    cached = _Cost(whole.start + stored, seen * above.step, again * above.step, VIEWS)
+    pays = cached.start + FEWEST_EPOCHS * cached.epoch < whole.start + FEWEST_EPOCHS * whole.epoch
+    return cached if pays else whole
+
+
+def _share_out(costs: Mapping[str, _Cost], *, seconds: float) -> dict[str, int]:
     """Equal epochs for all strategies that train, and for the chosen one once more on all images.
 
     What is left over goes to training from scratch.
     """
-    rows = list(wanted)
+    rows = list(costs)
     for dropped in ("", *DROPPED_FIRST):
         rows = [row for row in rows if row != dropped]
-        each = {row: _epoch(row, cost, pool=pool, folds=folds) for row in rows}
-        again = _again(rows, cost, n_all=n_all, folds=folds)
-        training = seconds - START * (len(rows) * (folds or 1) + (again > 0))
-        epochs = int(training / (sum(each.values()) + again)) if rows and training > 0 else 0
+        each = sum(costs[row].epoch for row in rows)
+        again = max((costs[row].again for row in rows), default=0.0)
+        training = seconds - sum(costs[row].start for row in rows) - START * (again > 0)
+        epochs = int(training / (each + again)) if rows and training > 0 else 0
         if epochs >= FEWEST_EPOCHS or not rows:
             break
     share = dict.fromkeys(rows, min(epochs, MOST_EPOCHS))
     if "scratch" in share:
-        over = training - share["scratch"] * (sum(each.values()) + again)
-        more = int(over / (each["scratch"] + (again if folds else 0.0)))
+        over = training - share["scratch"] * (each + again)
+        more = int(over / (costs["scratch"].epoch + costs["scratch"].again))
         share["scratch"] = min(MOST_SCRATCH_EPOCHS, share["scratch"] + max(0, more))
     return share
 
 
-def _again(rows: Iterable[str], cost: Calibration, *, n_all: int, folds: int | None) -> float:
-    """Seconds of one epoch on training and validation images, of the dearest row that may be trained once more."""
-    return max((cost.step[row] * n_all for row in rows if TABLE[row].pretrained or folds), default=0.0)
-
-
-def _epoch(row: str, cost: Calibration, *, pool: int, folds: int | None) -> float:
-    """Seconds of one epoch with its early-stopping check, over all folds."""
-    seen = pool * (folds - 1) / folds if folds else pool
-    once = (1 - STOP_SHARE) * seen * cost.step[row] + STOP_SHARE * seen * cost.forward
-    return once * (folds or 1)
+def _again(costs: Mapping[str, _Cost], share: Mapping[str, int]) -> float:
+    """Seconds of the dearest training that may be handed back, once more on training and validation images."""
+    return max((epochs * costs[row].again for row, epochs in share.items()), default=0.0)
 
 
 def _notes(wanted: Sequence[str], share: Mapping[str, int], *, folds: int | None, n_val: int) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
+from headstart.errors import InternalError
 
 
 class Transferred(nn.Module):
@@ -51,6 +53,7 @@ class Transferred(nn.Module):
         self.cuts = tuple(cuts)
         self.frozen = frozen
         self.source_statistics = source_statistics
+        self._enters_at_cut = False
         if "logits" not in self.cuts:
             backbone.cut_off_top()
         for parameter in self.backbone.parameters():
@@ -74,8 +77,26 @@ class Transferred(nn.Module):
                 module.eval()
         return self
 
+    def above(self) -> Transferred:
+        """The same model, entered at its frozen cut: it takes activations there instead of images.
+
+        Parameters, buffers and their names are shared, so that to train one is to train the other.
+
+        Raises
+        ------
+        InternalError : nothing is frozen, or the head reads a cut below the frozen one.
+        """
+        if self.cuts != ("top",) or self.frozen in ("", "top"):
+            raise InternalError("only a model that is frozen below a cut, and read at the top, can be entered there")
+        entered = copy.copy(self)
+        entered._enters_at_cut = True
+        return entered
+
     def features(self, x: Tensor) -> Tensor:
-        """(n, 3, h, w) normalised images → (n, d) pooled features that the head reads."""
+        """(n, 3, h, w) normalised images, or activations at the frozen cut → (n, d) features that the head reads."""
+        if self._enters_at_cut:
+            entered: Tensor = self.backbone.upper(self.frozen)(x)
+            return entered
         if self.cuts == ("top",):
             if not self.frozen:
                 whole: Tensor = self.backbone.upper("")(x)
@@ -90,7 +111,7 @@ class Transferred(nn.Module):
         return torch.cat([pooled[cut] for cut in self.cuts], 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, 3, h, w) normalised images → (n, k) logits."""
+        """(n, 3, h, w) normalised images, or activations at the frozen cut → (n, k) logits."""
         logits: Tensor = self.head(self.features(x))
         return logits
 

@@ -1,10 +1,16 @@
-"""Seeded batches of images: the order and the augmentation depend on (seed, epoch) alone."""
+"""Seeded batches of images: the order depends on (seed, epoch) alone, a view on (seed, view, image) alone.
+
+A view of an image is what one draw of the augmentation makes of it. It does not depend on the other
+images of a batch or a split, so that whatever is computed from it may be kept and used again.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -40,12 +46,17 @@ class Augmentation:
     contrast: float = 0.2
     brightness: float = 0.2
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """(n, 3, h, w) → the same shape; every image is transformed on its own."""
+    def __call__(self, x: Tensor, draws: Tensor) -> Tensor:
+        """(n, 3, h, w) → the same shape; every image is transformed on its own.
+
+        Parameters
+        ----------
+        draws : (n, 6) numbers between 0 and 1, see `draw`.
+        """
+        drawn = iter(draws.to(x.device).unbind(1))
 
         def uniform(low: float, high: float) -> Tensor:
-            drawn = torch.rand(len(x), generator=generator) * (high - low) + low
-            return drawn.to(x.device)
+            return next(drawn) * (high - low) + low
 
         angle = uniform(-self.rotation, self.rotation) * (math.pi / 180)
         zoom = torch.exp(uniform(math.log(self.scale[0]), math.log(self.scale[1]))).reciprocal()
@@ -59,6 +70,38 @@ class Augmentation:
         return moved * contrast + brightness
 
 
+def draw(keys: Sequence[str], *, seed: int, view: int) -> Tensor:
+    """Numbers (n, 6) between 0 and 1 that decide one view of each image; a row depends on its own key alone."""
+    generator = torch.Generator()
+    rows = []
+    for key in keys:
+        digest = hashlib.blake2b(f"{seed}|{view}|{key}".encode(), digest_size=8).digest()
+        generator.manual_seed(int.from_bytes(digest, "little") >> 1)
+        rows.append(torch.rand(6, generator=generator))
+    return torch.stack(rows)
+
+
+class Stream(Protocol):
+    """What a training reads: images, or what a frozen part of the network made of them."""
+
+    @property
+    def y(self) -> np.ndarray:
+        """Classes (n,)."""
+        ...
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        ...
+
+    def in_order(self) -> Iterator[Batch]:
+        """Everything once, in the order given, as it is."""
+        ...
+
+    def shuffled(self, epoch: int, *, seed: int, augmentation: Augmentation | None, views: int = 0) -> Iterator[Batch]:
+        """Everything once, in the order of this epoch and in its view."""
+        ...
+
+
 @dataclass(frozen=True)
 class Batches:
     """Labelled images, some at a time.
@@ -70,6 +113,7 @@ class Batches:
     indices : positions of the images (n,).
     y : their classes (n,), in the order of `indices`.
     size : images in a batch.
+    keys : names of the images (n,), on which their views depend; their positions by default.
     """
 
     read: Read
@@ -77,6 +121,7 @@ class Batches:
     indices: np.ndarray
     y: np.ndarray
     size: int
+    keys: Sequence[str] | None = None
 
     def __len__(self) -> int:
         """Batches in an epoch of training: a last batch of one image is merged into its neighbour."""
@@ -85,18 +130,43 @@ class Batches:
     def in_order(self) -> Iterator[Batch]:
         """All images once, in the order given, as they are."""
         for start in range(0, len(self.indices), self.size):
-            chosen = slice(start, start + self.size)
-            yield self._batch(np.arange(len(self.indices))[chosen])
+            yield self.plain(np.arange(len(self.indices))[start : start + self.size])
 
-    def shuffled(self, epoch: int, *, seed: int, augmentation: Augmentation | None) -> Iterator[Batch]:
-        """All images once, in the order and with the augmentation of this epoch."""
+    def shuffled(self, epoch: int, *, seed: int, augmentation: Augmentation | None, views: int = 0) -> Iterator[Batch]:
+        """All images once, in the order of this epoch and in its view.
+
+        Parameters
+        ----------
+        epoch : 1, 2, …
+        views : so many views of each image are gone through in turn; 0 means a new one every epoch.
+        """
+        for part in self.order(epoch, seed=seed):
+            yield self.view(part, view_of(epoch, views), seed=seed, augmentation=augmentation)
+
+    def order(self, epoch: int, *, seed: int) -> list[np.ndarray]:
+        """Which images (numbers 0 … n − 1) stand in each batch of an epoch."""
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
         order = torch.randperm(len(self.indices), generator=generator).numpy()
         # Batch norm cannot take a batch of one, so batches are as even as possible.
-        for part in np.array_split(order, len(self)):
-            batch = self._batch(part)
-            yield batch if augmentation is None else Batch(augmentation(batch.x, generator), batch.y)
+        return np.array_split(order, len(self))
 
-    def _batch(self, positions: np.ndarray) -> Batch:
-        x = self.prepare(self.read(self.indices[positions]))
-        return Batch(x, torch.from_numpy(self.y[positions]).to(x.device))
+    def plain(self, numbers: np.ndarray) -> Batch:
+        """The images with these numbers, as they are."""
+        x = self.prepare(self.read(self.indices[numbers]))
+        return Batch(x, torch.from_numpy(self.y[numbers]).to(x.device))
+
+    def view(self, numbers: np.ndarray, view: int, *, seed: int, augmentation: Augmentation | None) -> Batch:
+        """One view of the images with these numbers."""
+        batch = self.plain(numbers)
+        if augmentation is None:
+            return batch
+        return Batch(augmentation(batch.x, draw([self.key(i) for i in numbers], seed=seed, view=view)), batch.y)
+
+    def key(self, number: int) -> str:
+        """What the views of an image depend on."""
+        return self.keys[number] if self.keys is not None else str(self.indices[number])
+
+
+def view_of(epoch: int, views: int) -> int:
+    """The view that an epoch (1, 2, …) goes through."""
+    return (epoch - 1) % views if views else epoch - 1

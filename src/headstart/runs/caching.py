@@ -13,8 +13,8 @@ from headstart.data import RowStore, verify_remembered
 from headstart.errors import OptionError
 from headstart.records.files import storage_errors
 
-ROOMS = ("pixels", "features", "engines", "hashes")
-STORES = ("pixels", "features")
+ROOMS = ("pixels", "features", "activations", "engines", "hashes")
+STORES = ("pixels", "features", "activations")
 LIMIT = "20GB"
 """Size to which the cache is shrunk when a run starts, unless HEADSTART_CACHE_LIMIT says another."""
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

@@ -11,9 +11,9 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from headstart.advice import Calibration
+from headstart.advice import Above, Calibration
 from headstart.backbones import Backbone, Transferred, load
-from headstart.data.batches import Augmentation, Batch
+from headstart.data.batches import Augmentation, Batch, draw
 from headstart.objectives import CrossEntropy
 from headstart.shallow.logistic import LogisticHead
 from headstart.strategies import Strategy, frozen_cut
@@ -35,23 +35,47 @@ def calibrate(
     a run lasts long enough to meet the slow moments too.
     """
     x = torch.zeros(BATCH, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
-    calls: dict[str, Callable[[], object]] = {}
-    for name in names:
-        backbone = load(name, size=size).to(device).to(memory_format=torch.channels_last)
-        calls[name] = _forward(backbone, x)
+    backbones = {name: load(name, size=size).to(device).to(memory_format=torch.channels_last) for name in names}
+    calls: dict[str, Callable[[], object]] = {name: _forward(backbone, x) for name, backbone in backbones.items()}
+    partly = [row for row in rows if row.trains and frozen_cut(row, backbones[names[0]].cuts)]
     for row in rows:
         if row.trains:
-            backbone = load(names[0], size=size).to(device).to(memory_format=torch.channels_last)
-            calls[row.name] = _step(row, backbone, x, k)
+            model = _model(row, load(names[0], size=size).to(device), k)
+            calls[row.name] = _step(model, x, k, augmented=True)
+            if row in partly:
+                y = _lower(model, x)()
+                calls[f"{row.name}/lower"] = _lower(model, x)
+                calls[f"{row.name}/step"] = _step(model.above(), y, k, augmented=False)
     seconds = _typical(calls, x)
-    steps = {row.name: seconds[row.name] for row in rows if row.trains}
     heads = _heads()
     return {
-        name: Calibration(
-            seconds[name], {row: step * seconds[name] / seconds[names[0]] for row, step in steps.items()}, heads
+        name: _calibration(
+            backbone,
+            seconds[name],
+            {call: value * seconds[name] / seconds[names[0]] for call, value in seconds.items()},
+            rows=rows,
+            heads=heads,
         )
-        for name in names
+        for name, backbone in backbones.items()
     }
+
+
+def _calibration(
+    backbone: Backbone, forward: float, scaled: Mapping[str, float], *, rows: Sequence[Strategy], heads: float
+) -> Calibration:
+    x = torch.zeros(1, 3, backbone.preprocessing.size, backbone.preprocessing.size, device=_device(backbone))
+    above = {}
+    for row in rows:
+        cut = frozen_cut(row, backbone.cuts)
+        if row.trains and cut and f"{row.name}/step" in scaled:
+            with torch.inference_mode():
+                size = backbone.lower(cut)(x).numel() * 4
+            above[row.name] = Above(scaled[f"{row.name}/lower"], scaled[f"{row.name}/step"], size)
+    return Calibration(forward, {row.name: scaled[row.name] for row in rows if row.trains}, heads, above)
+
+
+def _device(backbone: Backbone) -> torch.device:
+    return next(backbone.parameters()).device
 
 
 def _heads() -> float:
@@ -77,17 +101,33 @@ def _forward(backbone: Backbone, x: torch.Tensor) -> Callable[[], object]:
     return forward
 
 
-def _step(row: Strategy, backbone: Backbone, x: torch.Tensor, k: int) -> Callable[[], object]:
-    head = nn.Linear(backbone.widths["top"], k).to(x.device)
-    model = Transferred(backbone, head, frozen=frozen_cut(row, backbone.cuts)).train()
+def _model(row: Strategy, backbone: Backbone, k: int) -> Transferred:
+    head = nn.Linear(backbone.widths["top"], k).to(_device(backbone))
+    model = Transferred(backbone, head, frozen=frozen_cut(row, backbone.cuts))
+    return model.to(memory_format=torch.channels_last).train()
+
+
+def _lower(model: Transferred, x: torch.Tensor) -> Callable[[], torch.Tensor]:
+    lower = model.backbone.lower(model.frozen)
+
+    def run() -> torch.Tensor:
+        with torch.no_grad():
+            y: torch.Tensor = lower(x)
+        return y
+
+    return run
+
+
+def _step(model: Transferred, x: torch.Tensor, k: int, *, augmented: bool) -> Callable[[], object]:
     y = torch.arange(BATCH, device=x.device) % k
-    augmentation, generator = Augmentation(), torch.Generator()
+    augmentation, keys = Augmentation(), [str(i) for i in range(BATCH)]
     objective = CrossEntropy()
     optimizer = torch.optim.AdamW(model.trainable(), lr=0.0, fused=True)
 
     def step() -> None:
         optimizer.zero_grad()
-        objective(model, Batch(augmentation(x, generator), y), 0.0)["cross_entropy"].backward()
+        seen = augmentation(x, draw(keys, seed=0, view=0)) if augmented else x
+        objective(model, Batch(seen, y), 0.0)["cross_entropy"].backward()
         optimizer.step()
 
     return step

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from headstart.advice import Plan
 from headstart.advice.plan import STOP_SHARE
 from headstart.backbones import Backbone, Transferred, load, load_random
 from headstart.data import folds, inner_split
+from headstart.data.batches import Batches
 from headstart.evidence import fit_temperature, interval, log_loss, softmax
-from headstart.features import Features
+from headstart.features import Activations, Features, activations
 from headstart.objectives import CrossEntropy
 from headstart.records import Record
 from headstart.records.arrays import write_arrays
@@ -132,8 +134,9 @@ def fit_strategy(
         return _fit_head(context, prepared, plan, row=row, source=source, indices=indices, again=again)
     fit, stop = _inner(prepared, indices, seed=context.options.seed)
     epochs = plan.epochs[source.backbone][row.name]
-    recipe = row.recipe(len(fit), epochs=epochs) if row.recipe else None
-    assert recipe is not None
+    assert row.recipe is not None
+    views = plan.views[source.backbone][row.name]
+    recipe = replace(row.recipe(len(fit), epochs=epochs), views=views)
     model = _start(context, prepared, row=row, source=source, recipe=recipe, fit=fit)
     curve = _train(context, prepared, model, row=row, recipe=recipe, parts=(fit, stop), checkpoint=path)
     _calibrate(context, prepared, model, stop)
@@ -228,19 +231,39 @@ def _train(
     parts: Replicate,
     checkpoint: Path,
 ) -> Curve:
-    fit, stop = parts
-    preprocessing = model.backbone.preprocessing
-    judge = prepared.batches(stop, preprocessing, size=64, device=context.device)
+    images = [
+        prepared.batches(part, model.backbone.preprocessing, size=size, device=context.device)
+        for part, size in zip(parts, (recipe.batch_size, 64), strict=True)
+    ]
+    fit, stop = _stored(context, model, images, row=row, recipe=recipe) if recipe.views else images
     return train(
-        model,
-        prepared.batches(fit, preprocessing, size=recipe.batch_size, device=context.device),
-        objective=CrossEntropy(recipe.label_smoothing, class_weights=_class_weights(context, prepared, fit)),
+        model.above() if recipe.views else model,
+        fit,
+        objective=CrossEntropy(recipe.label_smoothing, class_weights=_class_weights(context, prepared, parts[0])),
         recipe=recipe,
         seed=context.options.seed,
-        evaluate=lambda current: score(current, judge),
+        evaluate=lambda current: score(current, stop),
         checkpoint=checkpoint,
         progress=lambda done, total: context.progress(row.title, done, total),
     )
+
+
+def _stored(
+    context: Context, model: Transferred, images: Sequence[Batches], *, row: Strategy, recipe: Recipe
+) -> list[Activations]:
+    """What the frozen part makes of the images to fit to, in all views, and of those to stop on, as they are."""
+    return [
+        activations(
+            model,
+            batches,
+            cache=context.cache,
+            augmentation=recipe.augmentation,
+            seed=context.options.seed,
+            views=views,
+            progress=lambda done, total: context.progress(f"the frozen part, for {row.title}", done, total),
+        )
+        for batches, views in zip(images, (recipe.views, 0), strict=True)
+    ]
 
 
 def _class_weights(context: Context, prepared: Prepared, fit: np.ndarray) -> torch.Tensor | None:

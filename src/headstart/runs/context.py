@@ -77,7 +77,8 @@ class Prepared:
         def prepare(pixels: np.ndarray) -> torch.Tensor:
             return preprocessing.tensor(torch.from_numpy(pixels).to(device))
 
-        return Batches(self.survey.pixels, prepare, indices, self.y[indices], size)
+        keys = [self.survey.ids[i] for i in indices]
+        return Batches(self.survey.pixels, prepare, indices, self.y[indices], size, keys)
 
 
 def keep_predictions(path: Path, indices: np.ndarray, probabilities: np.ndarray) -> None:

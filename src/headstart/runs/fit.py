@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -207,7 +208,8 @@ def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibrati
             "units": [asdict(unit) for unit in units],
             "folds": plan.folds,
             "epochs": plan.epochs,
-            "calibration": {name: {"forward_s": c.forward, "step_s": dict(c.step)} for name, c in calibrations.items()},
+            "views": plan.views,
+            "calibration": {name: _calibration(c) for name, c in calibrations.items()},
             "precision": "float32",
             "device": context.device.type,
             "threads": torch.get_num_threads(),
@@ -220,7 +222,12 @@ def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibrati
 def _plan_of(record: Record) -> Plan:
     detail = record.detail
     units = tuple(Unit(**unit) for unit in detail["units"])
-    return Plan(detail["folds"], detail["epochs"], units, tuple(detail["notes"]))
+    return Plan(detail["folds"], detail["epochs"], detail["views"], units, tuple(detail["notes"]))
+
+
+def _calibration(c: Calibration) -> dict[str, Any]:
+    above = {row: {"lower_s": a.lower, "step_s": a.step, "bytes": a.bytes} for row, a in c.above.items()}
+    return {"forward_s": c.forward, "step_s": dict(c.step), "heads_s": c.heads, "above": above}
 
 
 def _refuse_inside(folder: Path, labelled: Labelled) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.data.batches import Batches
+from headstart.data.batches import Stream
 from headstart.evidence import fit_temperature, log_loss, softmax
 
 
@@ -20,7 +20,7 @@ class Scores:
     accuracy: float
 
 
-def predict_logits(model: nn.Module, batches: Batches) -> np.ndarray:
+def predict_logits(model: nn.Module, batches: Stream) -> np.ndarray:
     """(n, k) float32 logits of all images of `batches`, in order; leaves the model's mode alone."""
     was_training = model.training
     model.eval()
@@ -30,7 +30,7 @@ def predict_logits(model: nn.Module, batches: Batches) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def score(model: nn.Module, batches: Batches) -> Scores:
+def score(model: nn.Module, batches: Stream) -> Scores:
     """Loss and accuracy of `model` on `batches`.
 
     The loss is taken at the temperature that fits these images best, as the model will be calibrated

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.backbones import Transferred
-from headstart.data.batches import Batches
+from headstart.data.batches import Stream
 from headstart.errors import InternalError
 from headstart.records.arrays import read_arrays, write_arrays
 from headstart.training.inference import Scores
@@ -52,7 +52,7 @@ class Curve:
 
 def train(
     model: Transferred,
-    batches: Batches,
+    batches: Stream,
     *,
     objective: Objective,
     recipe: Recipe,
@@ -90,7 +90,8 @@ def train(
         torch.manual_seed(seed * 1_000_003 + epoch)
         model.train()
         losses = []
-        for step, batch in enumerate(batches.shuffled(epoch, seed=seed, augmentation=recipe.augmentation)):
+        stream = batches.shuffled(epoch, seed=seed, augmentation=recipe.augmentation, views=recipe.views)
+        for step, batch in enumerate(stream):
             done = (epoch - 1) * len(batches) + step
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rate(done, steps=steps, warmup=recipe.warmup)

@@ -22,6 +22,7 @@ class Recipe:
     patience : epochs without a lower validation loss after which training stops.
     source_statistics : batch norms keep the statistics that the source gave them.
     augmentation : transformations of the training images.
+    views : so many views of each image are gone through in turn; 0 means a new one every epoch.
     """
 
     epochs: int
@@ -34,6 +35,7 @@ class Recipe:
     patience: int = 3
     source_statistics: bool = False
     augmentation: Augmentation | None = field(default_factory=Augmentation)
+    views: int = 0
 
 
 def batch_size(n: int) -> int:
