@@ -197,7 +197,7 @@ def make_photos(folder: Path, n: int = 200) -> None:
 
 
 def suffix() -> None:
-    """An epoch of fine-tuning above a cut, from stored activations and from images; and the bound of what it can save."""
+    """An epoch of fine-tuning above a cut, from stored activations and from images, and the bound of the saving."""
     told = GRID["suffix"]
     for size in told["sizes"]:
         for where, cut in told["frozen"].items():
