@@ -310,6 +310,8 @@ def case_features(case: str, engine: str) -> tuple[dict[str, np.ndarray], np.nda
         backbone = load("packaged/efficientnet_lite0", size=128)
         graph = to_graph(backbone, backbone.preprocessing)
         runs = OpenVINOEngine(compile_graph(graph, precision=engine.removeprefix("openvino-")), backbone.cuts)
+        if runs.name != engine:
+            sys.exit(f"This processor runs {runs.name}, not {engine}: that cell is for another machine.")
         parts = [runs(looked.pixels(usable[at : at + 32])) for at in range(0, len(usable), 32)]
         groups = merge_groups(find_duplicates(looked).groups, labelled.x.groups)
     z = {cut: np.concatenate([part[cut] for part in parts]) for cut in backbone.cuts if cut != "logits"}

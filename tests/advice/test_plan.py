@@ -10,6 +10,7 @@ from headstart.advice import Above, Calibration, Plan, make_plan
 from headstart.advice.plan import (
     FEWEST_EPOCHS,
     FOLDS,
+    JUDGED,
     MOST_EPOCHS,
     MOST_SCRATCH_EPOCHS,
     MOST_STORED,
@@ -181,7 +182,7 @@ def test_heads_that_cost_more_leave_less_for_training() -> None:
     made = make_plan(AUTO, dear, budget=1000, spent=0, counts=(600, 250, 150), classes=10)
     assert made.epochs["net"]["all"] < plan(1000).epochs["net"]["all"]
     (probe,) = [unit for unit in made.units if unit.key == "probe/net"]
-    assert probe.seconds == pytest.approx(5 + 1000 * 0.01 / 2 + 1 + 600 * 10 * 5e-3)
+    assert probe.seconds == pytest.approx(5 + (1000 / 2 + JUDGED) * 0.01 + 1 + 600 * 10 * 5e-3)
 
 
 STORED = {"last_block": Above(0.009, 0.001, 30_000), "upper_half": Above(0.005, 0.015, 30_000)}

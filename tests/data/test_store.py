@@ -34,7 +34,7 @@ def shard_of(store: RowStore, key: str):
         assert found is not None
         return json.loads(found[1])
 
-    return next(path for path in store.folder.glob("*.rows") if key in ids(path))
+    return next(path for path in store.folder.glob("*.shard") if key in ids(path))
 
 
 def test_rows_come_back_in_the_order_asked_for(store):
@@ -137,6 +137,29 @@ def test_what_another_shard_holds_too_survives_the_damage_of_one(store):
     assert opened.read("facts", ["b"]).tolist() == [[1]]
 
 
+def test_what_is_found_again_in_another_shard_is_checked_too(store):
+    store.put(list("abcd"), rows(4))
+    spared = shard_of(store, "e")
+    for path in store.folder.iterdir():
+        if path != spared:
+            whole = path.read_bytes()
+            path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    opened = RowStore(store.folder)
+    assert opened.missing(list("ae")) == ["a"] and len(opened.damaged) == 2
+
+
+def test_what_may_not_be_read_is_not_damaged(store, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    opened = RowStore(store.folder)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(PermissionError):
+        opened.missing(["a"])
+    monkeypatch.undo()
+    assert RowStore(store.folder).missing(list("abcdefg")) == []
+
+
 def test_what_another_process_removed_is_missing_and_not_damaged(store):
     opened = RowStore(store.folder)
     shard_of(store, "a").unlink()
@@ -153,7 +176,7 @@ def test_verify_finds_all_damage(store):
 
 
 def test_what_a_kill_left_behind_is_no_shard(store):
-    torn = store.folder / ".0123.rows.99999.part"
+    torn = store.folder / ".0123.shard.99999.part"
     torn.write_bytes(shard_of(store, "a").read_bytes()[:100])
     opened = RowStore(store.folder)
     assert opened.damaged == [] and opened.missing(list("abcdefg")) == []

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones import Backbone, Transferred, load_random
+from headstart.backbones import Backbone, Transferred, load, load_random
 from headstart.data.batches import Augmentation, Batches
 from headstart.errors import InternalError
 from headstart.features import Activations, activations
@@ -86,14 +86,11 @@ def test_the_same_bits_as_from_images(
     family: str, augmentation: Augmentation | None, store: Store, tmp_path: Path
 ) -> None:
     backbone = load_random(family, size=SIZE, seed=0)
-    told = iter([9.0, 3.0, 2.0, 1.0] * 2)
     recipe = replace(RECIPE, augmentation=augmentation, views=2 if augmentation else 0)
     uncached, cached = model_of(backbone), model_of(backbone)
     views = store(cached, images(cached.backbone), recipe.views, augmentation=augmentation)
-    expected = run(
-        uncached, images(uncached.backbone), tmp_path / "a", recipe, evaluate=lambda _: Scores(next(told), 0)
-    )
-    run(cached.above(), views, tmp_path / "b", recipe, evaluate=lambda _: Scores(next(told), 0))
+    expected = run(uncached, images(uncached.backbone), tmp_path / "a", recipe, evaluate=scripted())
+    run(cached.above(), views, tmp_path / "b", recipe, evaluate=scripted())
     got = cached.state_dict()
     assert got.keys() == expected.keys()
     assert all(torch.equal(got[name], expected[name]) for name in expected)
@@ -101,10 +98,38 @@ def test_the_same_bits_as_from_images(
     assert not all(torch.equal(got[name], fresh[name]) for name in fresh), "it trained"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [8, 13, 24])
+def test_the_same_bits_with_a_real_network_and_threads(size: int, store: Store, tmp_path: Path) -> None:
+    torch.set_num_threads(2)
+    backbone = load("packaged/efficientnet_lite0", size=64)
+    pixels = np.repeat(np.repeat(PIXELS, 2, 1), 2, 2)
+    keys = [f"image{i}" for i in range(N)]
+    batches = Batches(lambda i: pixels[i], backbone.preprocessing.tensor, np.arange(N), Y, size, keys)
+    uncached, cached = model_of(backbone, frozen="blocks.4"), model_of(backbone, frozen="blocks.4")
+    expected = run(uncached, batches, tmp_path / "a", evaluate=scripted())
+    run(cached.above(), store(cached, batches), tmp_path / "b", evaluate=scripted())
+    assert all(torch.equal(got, expected[name]) for name, got in cached.state_dict().items())
+
+
+def scripted() -> Callable[[nn.Module], Scores]:
+    told = iter([9.0, 3.0, 2.0, 1.0])
+    return lambda _: Scores(next(told), 0.0)
+
+
 def test_scores_are_those_of_the_images(store: Store) -> None:
     model = model_of(load_random("test_resnet", size=SIZE, seed=0)).eval()
-    expected = score(model, images(model.backbone, size=7))
-    assert score(model.above(), store(model, images(model.backbone, size=7), 0)) == expected
+    expected = score(model, images(model.backbone, size=8))
+    found = score(model.above(), store(model, images(model.backbone, size=8), 0))
+    assert found.accuracy == expected.accuracy and found.loss == pytest.approx(expected.loss, rel=1e-5)
+
+
+def test_images_without_keys_or_views_without_augmentation_are_refused(store: Store) -> None:
+    model = model_of(load_random("test_resnet", size=SIZE, seed=0))
+    with pytest.raises(InternalError, match="keys"):
+        store(model, replace(images(model.backbone), keys=None))
+    with pytest.raises(InternalError, match="augmentation"):
+        store(model, images(model.backbone), augmentation=None)
 
 
 def passes(model: Transferred, work: Callable[[], object]) -> int:
@@ -155,7 +180,7 @@ def test_damage_is_computed_anew(store: Store, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(activations.__globals__, "SHARD_BYTES", 1)
     batches = images(model.backbone)
     expected = [batch.x for batch in store(model, batches).shuffled(1, seed=5, augmentation=Augmentation(), views=2)]
-    path = sorted((tmp_path / "cache").rglob("*.rows"))[1]
+    path = sorted((tmp_path / "cache").rglob("*.shard"))[1]
     path.write_bytes(path.read_bytes()[:-2])
     assert 0 < passes(model, lambda: store(model, batches)) <= 2 * N
     again = store(model, batches).shuffled(1, seed=5, augmentation=Augmentation(), views=2)

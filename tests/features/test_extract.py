@@ -72,7 +72,7 @@ def run(images: Survey, tmp_path: Path) -> Extract:
 
 
 def shards(folder: Path) -> list[Path]:
-    return sorted((folder / "cache" / "features").rglob("*.rows"))
+    return sorted((folder / "cache" / "features").rglob("*.shard"))
 
 
 def test_features_are_the_networks_own_at_every_cut(

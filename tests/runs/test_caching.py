@@ -16,6 +16,7 @@ from headstart.data import RowStore, survey
 from headstart.data.remembered import read_remembered, write_remembered
 from headstart.errors import OptionError, StorageError
 from headstart.problem import Domain
+from headstart.records.arrays import write_arrays
 from headstart.runs.caching import entries, keep_within_limit, parse_bytes, prune, verify
 
 
@@ -69,7 +70,8 @@ def test_pruning_stops_at_the_size(cache: Path, to: int, left: str) -> None:
 def test_a_run_keeps_the_cache_within_its_limit(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert keep_within_limit(cache) == []
     monkeypatch.setenv("HEADSTART_CACHE_LIMIT", "500")
-    assert [e.name for e in keep_within_limit(cache)] == ["b"]
+    os.utime(cache / "features" / "b" / "0.safetensors")
+    assert [e.name for e in keep_within_limit(cache)] == ["c"], "b was used today"
     monkeypatch.setenv("HEADSTART_CACHE_LIMIT", "little")
     with pytest.raises(OptionError, match="little"):
         keep_within_limit(cache)
@@ -110,6 +112,30 @@ def test_damage_is_named_and_removed(used: Path, room: str) -> None:
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     assert verify(used).damaged == (path,) and not path.exists()
     assert verify(used).damaged == ()
+
+
+def test_what_another_process_is_writing_is_left_alone(used: Path) -> None:
+    for room in ("hashes", "engines"):
+        (used / room).mkdir(exist_ok=True)
+        (used / room / ".0.safetensors.77.part").write_bytes(b"half")
+    assert verify(used).damaged == ()
+    prune(used)
+    assert len(list(used.rglob("*.part"))) == 2
+
+
+def test_compiled_networks_are_verified_too(used: Path) -> None:
+    path = used / "engines" / "net.safetensors"
+    write_arrays(path, {"f32": np.arange(9)})
+    assert verify(used).damaged == ()
+    path.write_bytes(path.read_bytes()[:-1])
+    assert verify(used).damaged == (path,) and not path.exists()
+
+
+def test_when_every_image_changed_nothing_is_remembered(used: Path) -> None:
+    memory = used / "hashes" / "0.safetensors"
+    known = read_remembered(memory)
+    write_remembered(memory, {name: (stamp, "00" * 16) for name, (stamp, _) in known.items()})
+    assert len(verify(used).changed) == 3 and read_remembered(memory) == {}
 
 
 def test_an_image_that_changed_unnoticed_is_named_and_forgotten(used: Path) -> None:

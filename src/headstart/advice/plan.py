@@ -28,6 +28,8 @@ SAFETY = 0.85
 """Share of the time left that is planned for: a calibration of seconds is a rough measure."""
 START = 4.0
 """Seconds that a training costs beside its epochs: loading the network, judging it, keeping what it gave."""
+JUDGED = 250
+"""Passes of an image, in eager torch or slower than what is chosen, that choosing an engine costs."""
 DROPPED_FIRST = ("last_block", "all", "scratch", "upper_half")
 """What is given up, in this order, where the budget does not allow the fewest epochs for everything.
 
@@ -121,7 +123,7 @@ def make_plan(
     folds = FOLDS if 0 < n_val < FEWEST_VALIDATION else None
     pool = n_train + (n_val if folds else 0)
     controls = any(row.name == "frozen_random" for row in rows)
-    extraction = {name: 5.0 + sum(counts) * c.forward / 2 for name, c in calibrations.items()}
+    extraction = {name: 5.0 + (sum(counts) / 2 + JUDGED) * c.forward for name, c in calibrations.items()}
     heads = {name: 1.0 + min(pool, 10_000) * classes * c.heads for name, c in calibrations.items()}
     cost_of_control = max(extraction[name] + heads[name] for name in calibrations) if controls else 0.0
     closing = 12.0 + (n_test + min(n_train, 2000)) * max(c.forward for c in calibrations.values())

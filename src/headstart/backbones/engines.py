@@ -1,9 +1,9 @@
 """Engines that run a backbone: pixels in, pooled features at every cut out.
 
 The eager engine is the reference and always works. The OpenVINO engines run the same network as one
-compiled graph, in float32 or, where the processor has it, in bfloat16. Which one is chosen by measuring
-on the first images, without labels: a gate compares its features and their nearest neighbours with the
-reference's, and the reference is kept where they differ. What was compiled and chosen is kept on disk.
+compiled graph, in float32 or, where the processor has it, in bfloat16. Which is preferred is measured; a
+gate without labels compares its features of some images, and their nearest neighbours, with the reference's,
+and where they differ the next is taken, at last the reference. What was compiled is kept on disk.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone, Preprocessing
+from headstart.errors import StorageError
 from headstart.records.arrays import read_arrays, write_arrays
 
 TOLERANCE = {"bf16": 0.1, "f32": 1e-3}
@@ -32,8 +33,8 @@ In order of preference. bfloat16 keeps 8 bits: networks of dozens of layers are 
 """
 AGREEMENT = 0.9
 """Share of the images whose nearest neighbour must be one of the reference's three nearest, at the top."""
-SLOWER = 1.2
-"""A precision further down is taken only if it is measured to be this much faster: so that noise does not choose."""
+SLOWER = 2.0
+"""The other precision is preferred only if it is measured to be this much faster: so that noise does not choose."""
 BATCH = 16
 ROUNDS = 3
 
@@ -142,71 +143,93 @@ class Opened:
 
 @dataclass(frozen=True)
 class Judged:
-    """How an engine compares with the reference on some images.
+    """How an engine's features compare with the reference's on the same images.
 
     Attributes
     ----------
     error : max over cuts of the relative error.
     agreement : share of the images whose nearest neighbour at the top is one of the reference's three nearest.
-    seconds : of one pass over the images.
     """
 
     error: float
     agreement: float
-    seconds: float
 
-    def believed(self, precision: str) -> bool:
-        """Whether the engine passes the gate."""
-        return self.error <= TOLERANCE[precision] and self.agreement >= AGREEMENT
+    def doubt(self, precision: str) -> str:
+        """Why the engine does not pass the gate; empty where it does."""
+        if not self.error <= TOLERANCE[precision]:
+            return f"features are off by {self.error:.1e}"
+        return "nearest neighbours are others" if self.agreement < AGREEMENT else ""
 
 
 def open_engine(backbone: Backbone, sample: np.ndarray, *, device: torch.device, cache: Path) -> Opened:
-    """The fastest engine that gives the reference's features on `sample` (some dozens of images, uint8)."""
+    """The fastest engine that gives the reference's features on `sample` (some dozens of images, uint8).
+
+    What was compiled and timed before is read from `cache`; the gate is passed on each sample anew, so
+    that the choice does not depend on which data came first.
+
+    Raises
+    ------
+    StorageError : the disk is full.
+    """
     reference = EagerEngine(backbone, device)
     if device.type != "cpu":
         return Opened(reference)
     try:
         path = _kept_at(backbone, cache)
-        return Opened(_read(path, backbone.cuts) or _choose(backbone, reference, sample, path))
-    except _Refused as refused:
-        return Opened(reference, f"{backbone.name}: {refused}; torch runs it.")
+        engines = _read(path, backbone.cuts) or _compile(backbone, sample, path)
+        expected, doubt = _run(reference, sample), ""
+        for precision, engine in engines.items():
+            doubt = judge(_run(engine, sample), expected).doubt(precision)
+            if not doubt:
+                return Opened(engine)
+        return Opened(reference, f"{backbone.name}: OpenVINO's {doubt}; torch runs it.")
+    except StorageError:
+        raise
     except Exception as error:  # the converter's failures have no base class of their own
         said = (str(error) or type(error).__name__).splitlines()[0]
         return Opened(reference, f"{backbone.name}: OpenVINO refused it ({said}); torch runs it.")
 
 
-class _Refused(Exception):
-    """No fast engine gave the reference's features."""
-
-
-def _choose(backbone: Backbone, reference: Engine, sample: np.ndarray, path: Path) -> OpenVINOEngine:
+def _compile(backbone: Backbone, sample: np.ndarray, path: Path) -> dict[str, OpenVINOEngine]:
+    """Engines by precision, in order of preference; kept at `path`."""
     graph = to_graph(backbone, backbone.preprocessing)
     made = [OpenVINOEngine(compile_graph(graph, precision=precision), backbone.cuts) for precision in TOLERANCE]
     engines = {engine.name.partition("-")[2]: engine for engine in made}
-    judged = judge(engines, reference, sample)
-    passed = {precision: found for precision, found in judged.items() if found.believed(precision)}
-    if not passed:
-        worst = min(found.error for found in judged.values())
-        raise _Refused(f"OpenVINO's features are off by {worst:.1e}")
-    preferred = next(iter(passed))
-    fastest = min(passed, key=lambda precision: passed[precision].seconds)
-    chosen = fastest if passed[preferred].seconds > SLOWER * passed[fastest].seconds else preferred
-    about = {"precision": chosen, "judged": {precision: asdict(found) for precision, found in judged.items()}}
-    blob = np.frombuffer(engines[chosen].compiled.export_model().getvalue(), np.uint8)
-    write_arrays(path, {"blob": blob}, about=json.dumps(about))
-    return engines[chosen]
+    seconds = _seconds(engines, sample)
+    first, last = next(iter(engines)), next(reversed(engines))
+    if seconds[first] > SLOWER * seconds[last]:
+        engines = dict(reversed(engines.items()))
+    blobs = {p: np.frombuffer(engine.compiled.export_model().getvalue(), np.uint8) for p, engine in engines.items()}
+    write_arrays(path, blobs, about=json.dumps(list(engines)))
+    return engines
 
 
-def _read(path: Path, cuts: Sequence[str]) -> OpenVINOEngine | None:
-    """What was compiled and chosen before, or None where nothing was or it is damaged."""
+def _seconds(engines: Mapping[str, Engine], sample: np.ndarray) -> dict[str, float]:
+    """The least time that each engine took for the images, of some rounds in turn."""
+    times: dict[str, list[float]] = {name: [] for name in engines}
+    for _ in range(ROUNDS):
+        for name, engine in engines.items():
+            started = time.perf_counter()
+            _run(engine, sample)
+            times[name].append(time.perf_counter() - started)
+    return {name: min(measured) for name, measured in times.items()}
+
+
+def _read(path: Path, cuts: Sequence[str]) -> dict[str, OpenVINOEngine] | None:
+    """What was compiled before, or None where nothing was, it is damaged, or OpenVINO does not take it."""
     import openvino
 
     found = read_arrays(path)
     if found is None:
         return None
-    blob = io.BytesIO(found[0]["blob"].tobytes())
-    precision = json.loads(found[1])["precision"]
-    return OpenVINOEngine(openvino.Core().import_model(blob, "CPU", _config(precision)), cuts)
+    core, engines = openvino.Core(), {}
+    try:
+        for precision in json.loads(found[1]):
+            blob = io.BytesIO(found[0][precision].tobytes())
+            engines[precision] = OpenVINOEngine(core.import_model(blob, "CPU", _config(precision)), cuts)
+    except RuntimeError:
+        return None
+    return engines
 
 
 def _kept_at(backbone: Backbone, cache: Path) -> Path:
@@ -221,25 +244,9 @@ def _kept_at(backbone: Backbone, cache: Path) -> Path:
     return cache / "engines" / f"{backbone.architecture}-{backbone.preprocessing.size}-{digest}.safetensors"
 
 
-def judge(engines: Mapping[str, Engine], reference: Engine, sample: np.ndarray) -> dict[str, Judged]:
-    """Compare engines with the reference on the same images, and time them in turn; without any label.
-
-    Parameters
-    ----------
-    sample : uint8 (n, size, size, 3), distinct images.
-    """
-    expected = _run(reference, sample)
-    times: dict[str, list[float]] = {name: [] for name in engines}
-    got: dict[str, Pooled] = {}
-    for _ in range(ROUNDS):
-        for name, engine in engines.items():
-            started = time.perf_counter()
-            got[name] = _run(engine, sample)
-            times[name].append(time.perf_counter() - started)
-    return {
-        name: Judged(relative_error(z, expected), agreement(z["top"], expected["top"]), min(times[name]))
-        for name, z in got.items()
-    }
+def judge(got: Pooled, expected: Pooled) -> Judged:
+    """Compare features of the same images; without any label."""
+    return Judged(relative_error(got, expected), agreement(got["top"], expected["top"]))
 
 
 def _run(engine: Engine, sample: np.ndarray) -> Pooled:

@@ -3,7 +3,7 @@
 from headstart.data.decode import DECODE_VERSION, MAX_PIXELS, array_to_square, read_rgb, to_square
 from headstart.data.duplicates import Duplicates, find_duplicates
 from headstart.data.groups import merge_groups
-from headstart.data.remembered import verify_remembered
+from headstart.data.remembered import forget_changed
 from headstart.data.splits import Split, folds, inner_split, split
 from headstart.data.store import RowStore
 from headstart.data.survey import Survey, survey
@@ -18,11 +18,11 @@ __all__ = [
     "array_to_square",
     "find_duplicates",
     "folds",
+    "forget_changed",
     "inner_split",
     "merge_groups",
     "read_rgb",
     "split",
     "survey",
     "to_square",
-    "verify_remembered",
 ]

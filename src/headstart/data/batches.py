@@ -16,6 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+VIEW_VERSION = 1
+"""Changes whenever the same key might give another view; a part of every key views are kept under."""
+
 Read = Callable[[np.ndarray], np.ndarray]
 Prepare = Callable[[np.ndarray], Tensor]
 

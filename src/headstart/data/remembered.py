@@ -3,7 +3,8 @@
 A file is taken to be unchanged if its size, inode, and times of modification and of status change, in
 nanoseconds, are what they were. A file that was touched within the grain of a clock before it was read
 might change again under the same times: it is not remembered, but read anew the next time (the rule by
-which git guards its index against "racy" entries). `headstart cache verify` reads them all.
+which git guards its index against "racy" entries). Nor is one whose status changed at a whole second: some
+file systems keep no such time of their own, and show another. `headstart cache verify` reads them all.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Remembered:
         stamp : as it was before the file was read.
         now : `time.time_ns()` of that moment.
         """
-        if stamp is not None and max(stamp[2:]) < now - GRAIN:
+        if stamp is not None and stamp[3] % 10**9 and max(stamp[2:]) < now - GRAIN:
             self._known[str(image.absolute())] = (stamp, key)
             self._changed = True
 
@@ -76,7 +77,8 @@ def stamp_of(image: Path) -> Stamp | None:
         status = image.stat()
     except OSError:
         return None
-    return status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+    # Some file systems number inodes with all 64 bits, and a signed number holds 63.
+    return status.st_size, status.st_ino & (2**63 - 1), status.st_mtime_ns, status.st_ctime_ns
 
 
 def read_remembered(path: Path) -> dict[str, tuple[Stamp, str]]:
@@ -93,20 +95,12 @@ def read_remembered(path: Path) -> dict[str, tuple[Stamp, str]]:
 def write_remembered(path: Path, known: dict[str, tuple[Stamp, str]]) -> None:
     """Write what is remembered, with a checksum."""
     stamps = np.array([stamp for stamp, _ in known.values()], np.int64).reshape(-1, 4)
-    keys = np.frombuffer(bytes.fromhex("".join(key for _, key in known.values())), np.uint8).reshape(len(known), -1)
+    keys = np.frombuffer(bytes.fromhex("".join(key for _, key in known.values())), np.uint8).reshape(len(known), 16)
     write_arrays(path, {"stamps": stamps, "keys": keys}, about=json.dumps(list(known)))
 
 
-def verify_remembered(path: Path) -> list[str] | None:
-    """Read every file that this memory holds to be unchanged; forget, and name, those that have changed.
-
-    Returns
-    -------
-    The paths; None where the memory itself was damaged, and therefore removed.
-    """
-    if read_arrays(path) is None:
-        path.unlink(missing_ok=True)
-        return None
+def forget_changed(path: Path) -> list[str]:
+    """Read every file that the memory at `path` holds to be unchanged; forget, and name, those that have changed."""
     known = read_remembered(path)
     changed = [name for name, (stamp, key) in known.items() if stamp == stamp_of(Path(name)) and key != _id_of(name)]
     if changed:

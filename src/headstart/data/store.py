@@ -16,6 +16,7 @@ import os
 import struct
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,15 +61,10 @@ class _Shard:
         if name in self.checked:
             return True
         array = self.arrays[name]
-        try:
-            with self.path.open("rb") as file:
-                file.seek(array.start)
-                values = np.fromfile(file, array.dtype, int(np.prod(array.shape))).reshape(array.shape)
-        except FileNotFoundError:
-            raise
-        except (OSError, ValueError):
-            return False
-        if checksum(name, values) != array.sum:
+        with self.path.open("rb") as file:
+            file.seek(array.start)
+            values = np.fromfile(file, array.dtype, int(np.prod(array.shape)))
+        if values.size != np.prod(array.shape) or checksum(name, values.reshape(array.shape)) != array.sum:
             return False
         self.checked.add(name)
         return True
@@ -101,11 +97,18 @@ class RowStore:
         self.damaged: list[Path] = []
         self._shards: dict[Path, _Shard] = {}
         self._where: dict[str, tuple[_Shard, int]] = {}
-        for path in sorted(self.folder.glob("*.rows")):
+        for path in sorted(self.folder.glob("*.shard")):
             self._open(path)
+        for path in list(self._shards)[:1]:
+            # What is read counts as used, on file systems too that do not note when files are read.
+            with suppress(OSError):
+                os.utime(path)
 
     def _open(self, path: Path) -> None:
-        shard = _read_header(path)
+        try:
+            shard = _read_header(path)
+        except FileNotFoundError:
+            return
         if shard is None:
             self.damaged.append(path)
             path.unlink(missing_ok=True)
@@ -117,11 +120,11 @@ class RowStore:
         for row, key in enumerate(shard.ids):
             self._where.setdefault(key, (shard, row))
 
-    def _check(self, shard: _Shard, names: Iterable[str]) -> None:
-        """Forget a shard one of whose arrays is not whole; what another shard holds of it is found there."""
+    def _check(self, shard: _Shard, names: Iterable[str]) -> bool:
+        """Whether these arrays are whole; if not, forget the shard: what another holds of it is found there."""
         try:
             if all(shard.whole(name) for name in names):
-                return
+                return True
             self.damaged.append(shard.path)
             shard.path.unlink(missing_ok=True)
         except FileNotFoundError:
@@ -130,6 +133,7 @@ class RowStore:
         self._where.clear()
         for other in self._shards.values():
             self._find(other)
+        return False
 
     def __contains__(self, key: str) -> bool:
         return key in self._where
@@ -142,8 +146,11 @@ class RowStore:
         names : the arrays that are wanted, all by default; their checksums are compared where they were not yet.
         """
         wanted = dict.fromkeys(ids)
-        for shard in {id(place[0]): place[0] for key in wanted if (place := self._where.get(key))}.values():
-            self._check(shard, shard.arrays if names is None else names)
+        unchecked = True
+        while unchecked:  # what a lost shard held may be found in another, which is not checked yet
+            shards = {id(place[0]): place[0] for key in wanted if (place := self._where.get(key))}.values()
+            lost = [shard for shard in shards if not self._check(shard, shard.arrays if names is None else names)]
+            unchecked = bool(lost)
         return [key for key in wanted if key not in self._where]
 
     def verify(self) -> None:
@@ -163,7 +170,7 @@ class RowStore:
         for name, array in contiguous.items():
             if array.dtype not in _DTYPES.values():
                 raise InternalError(f"rows of {name} have the type {array.dtype}, which a store does not hold")
-        path = self.folder / f"{uuid.uuid4().hex}.rows"
+        path = self.folder / f"{uuid.uuid4().hex}.shard"
         write_arrays(path, contiguous, about=json.dumps(list(ids)))
         self._open(path)
 
@@ -176,10 +183,7 @@ class RowStore:
         StorageError : a shard was removed or damaged since it was opened (`missing` says beforehand).
         """
         places = [self._where[key] for key in ids]
-        for shard in {id(shard): shard for shard, _ in places}.values():
-            if name not in shard.checked:
-                self._check(shard, [name])
-        if any(key not in self._where for key in ids):
+        if any(name not in shard.checked for shard, _ in places) and self.missing(ids, [name]):
             raise StorageError(f"A file in {self.folder} was removed or damaged while it was in use.", AGAIN)
         places = [self._where[key] for key in ids]
         sample = places[0][0].arrays[name]
@@ -201,7 +205,7 @@ class RowStore:
 
     def bytes(self) -> int:
         """Size on disk."""
-        return sum(path.stat().st_size for path in self.folder.glob("*.rows"))
+        return sum(path.stat().st_size for path in self.folder.glob("*.shard"))
 
 
 def _runs(
@@ -245,6 +249,6 @@ def _read_header(path: Path) -> _Shard | None:
             if last > size or entry["shape"][0] != len(ids):
                 return None
             arrays[name] = _Array(_DTYPES[entry["dtype"]], tuple(entry["shape"]), first, told[1][name])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error):
         return None
     return _Shard(path, tuple(ids), arrays)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from headstart.backbones import Transferred
 from headstart.data import DECODE_VERSION, RowStore
-from headstart.data.batches import Augmentation, Batch, Batches, view_of
+from headstart.data.batches import VIEW_VERSION, Augmentation, Batch, Batches, view_of
+from headstart.errors import InternalError
 
 BATCH = 32
 SHARD_BYTES = 32 * 2**20
@@ -76,8 +77,8 @@ def activations(
     """What the frozen part of `model` makes of `images`, computed where the store does not have it yet.
 
     In eager float32, as the training itself would compute it: trained on either, a model ends with the
-    same bits. The store's key holds the weights up to the cut, the preprocessing, the decoder, the
-    device and the augmentation; a row's, the image, the seed and the view.
+    same bits. The store's key holds the weights up to the cut, the preprocessing, the decoder, torch's
+    version, the device and the augmentation; a row's, the image, the seed and the view.
 
     Parameters
     ----------
@@ -87,9 +88,13 @@ def activations(
     Raises
     ------
     StorageError : the disk is full.
+    InternalError : the images have no keys, or views are wanted and there is no augmentation.
     """
+    if images.keys is None or (views and augmentation is None):
+        raise InternalError("stored activations need images with keys, and views an augmentation")
     backbone, device = model.backbone, next(model.parameters()).device
-    key = f"{backbone.fingerprint(model.frozen)}|{DECODE_VERSION}|eager-f32-{device.type}|{augmentation}"
+    engine = f"torch-{torch.__version__}-{device.type}|{VIEW_VERSION}|{augmentation}"
+    key = f"{backbone.fingerprint(model.frozen)}|{DECODE_VERSION}|{engine}"
     digest = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
     size = backbone.preprocessing.size
     store = RowStore(cache / "activations" / f"{backbone.architecture}-{size}-{model.frozen}-{digest}")

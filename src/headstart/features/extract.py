@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,8 @@ def extract(
             return Features(store, ids, backbone.cuts, 0, engine_name, _damage(store))
         stores[engine_name] = store
     place = dict(zip(ids, indices, strict=True))
-    sample = survey.pixels(np.array(list(place.values())[:SAMPLE]))
+    spread = np.linspace(0, len(place) - 1, min(SAMPLE, len(place))).astype(int)
+    sample = survey.pixels(np.array(list(place.values()))[spread])
     opened = open_engine(backbone, sample, device=device, cache=cache)
     store = stores[opened.engine.name]
     missing = store.missing(ids)
@@ -90,7 +92,8 @@ def extract(
 def store_folder(cache: Path, backbone: Backbone, size: int, *, engine: str) -> Path:
     """Where the features of this network, on images decoded this way, by this engine, are kept."""
     last = backbone.cuts[-1]
-    key = f"{backbone.fingerprint(last)}|{','.join(backbone.cuts)}|{size}|{DECODE_VERSION}|{engine}"
+    version = metadata.version("openvino" if engine.startswith("openvino") else "torch")
+    key = f"{backbone.fingerprint(last)}|{','.join(backbone.cuts)}|{size}|{DECODE_VERSION}|{engine}-{version}"
     digest = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
     return cache / "features" / f"{backbone.architecture}-{size}-{digest}"
 

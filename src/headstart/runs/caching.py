@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.data import RowStore, verify_remembered
+from headstart.data import RowStore, forget_changed
 from headstart.errors import OptionError
+from headstart.records.arrays import read_arrays
 from headstart.records.files import storage_errors
 
 ROOMS = ("pixels", "features", "activations", "engines", "hashes")
 STORES = ("pixels", "features", "activations")
+A_DAY = 24 * 3600.0
 LIMIT = "20GB"
 """Size to which the cache is shrunk when a run starts, unless HEADSTART_CACHE_LIMIT says another."""
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -35,15 +39,20 @@ def entries(cache: Path) -> list[Entry]:
     """All entries, the least recently used first."""
     found = []
     for room in ROOMS:
-        for path in sorted((cache / room).glob("*")) if (cache / room).is_dir() else ():
-            files = [f.stat() for f in path.rglob("*") if f.is_file()] if path.is_dir() else [path.stat()]
-            used = max((max(s.st_mtime, s.st_atime) for s in files), default=path.stat().st_mtime)
-            found.append(Entry(room, path.name, path, sum(s.st_size for s in files), used))
+        for path in sorted((cache / room).glob("[!.]*")) if (cache / room).is_dir() else ():
+            with suppress(FileNotFoundError):  # another process may be pruning, too
+                files = [f.stat() for f in path.rglob("[!.]*") if f.is_file()] if path.is_dir() else [path.stat()]
+                used = max((max(s.st_mtime, s.st_atime) for s in files), default=path.stat().st_mtime)
+                found.append(Entry(room, path.name, path, sum(s.st_size for s in files), used))
     return sorted(found, key=lambda entry: entry.used)
 
 
-def prune(cache: Path, *, to: int = 0) -> list[Entry]:
+def prune(cache: Path, *, to: int = 0, unused_for: float = 0.0) -> list[Entry]:
     """Remove the least recently used entries until `to` bytes are left; gives what was removed.
+
+    Parameters
+    ----------
+    unused_for : seconds; entries that were used since are kept even so.
 
     Raises
     ------
@@ -53,9 +62,9 @@ def prune(cache: Path, *, to: int = 0) -> list[Entry]:
     total = sum(entry.bytes for entry in kept)
     removed = []
     for entry in kept:
-        if total <= to:
+        if total <= to or entry.used > time.time() - unused_for:
             break
-        with storage_errors(entry.path):
+        with storage_errors(entry.path), suppress(FileNotFoundError):
             shutil.rmtree(entry.path) if entry.path.is_dir() else entry.path.unlink()
         total -= entry.bytes
         removed.append(entry)
@@ -63,13 +72,13 @@ def prune(cache: Path, *, to: int = 0) -> list[Entry]:
 
 
 def keep_within_limit(cache: Path) -> list[Entry]:
-    """Remove the least recently used entries above the limit; gives what was removed.
+    """Remove the least recently used entries above the limit, but none that a run of today may be using.
 
     Raises
     ------
     OptionError : HEADSTART_CACHE_LIMIT is not a size.
     """
-    return prune(cache, to=parse_bytes(os.environ.get("HEADSTART_CACHE_LIMIT") or LIMIT))
+    return prune(cache, to=parse_bytes(os.environ.get("HEADSTART_CACHE_LIMIT") or LIMIT), unused_for=A_DAY)
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ def verify(cache: Path, *, progress: Callable[[str, int, int], None] = lambda st
     ------
     StorageError : the cache may not be written.
     """
-    kept = [entry for entry in entries(cache) if entry.room in (*STORES, "hashes")]
+    kept = entries(cache)
     damaged: list[Path] = []
     changed: list[str] = []
     for done, entry in enumerate(kept, 1):
@@ -104,10 +113,11 @@ def verify(cache: Path, *, progress: Callable[[str, int, int], None] = lambda st
                 store = RowStore(entry.path)
                 store.verify()
                 damaged += store.damaged
-            elif (found := verify_remembered(entry.path)) is None:
+            elif read_arrays(entry.path) is None:
+                entry.path.unlink(missing_ok=True)
                 damaged.append(entry.path)
-            else:
-                changed += found
+            elif entry.room == "hashes":
+                changed += forget_changed(entry.path)
         progress("verifying the cache", done, len(kept))
     return Verified(len(kept), tuple(damaged), tuple(changed))
 

@@ -16,6 +16,7 @@ from headstart.advice.plan import STOP_SHARE
 from headstart.backbones import Backbone, Transferred, load, load_random
 from headstart.data import folds, inner_split
 from headstart.data.batches import Batches
+from headstart.errors import StorageError
 from headstart.evidence import fit_temperature, interval, log_loss, softmax
 from headstart.features import Activations, Features, activations
 from headstart.objectives import CrossEntropy
@@ -235,9 +236,10 @@ def _train(
         prepared.batches(part, model.backbone.preprocessing, size=size, device=context.device)
         for part, size in zip(parts, (recipe.batch_size, 64), strict=True)
     ]
-    fit, stop = _stored(context, model, images, row=row, recipe=recipe) if recipe.views else images
-    return train(
-        model.above() if recipe.views else model,
+    stored = _stored(context, model, images, row=row, recipe=recipe) if recipe.views else None
+    fit, stop = stored or images
+    curve = train(
+        model.above() if stored else model,
         fit,
         objective=CrossEntropy(recipe.label_smoothing, class_weights=_class_weights(context, prepared, parts[0])),
         recipe=recipe,
@@ -246,24 +248,32 @@ def _train(
         checkpoint=checkpoint,
         progress=lambda done, total: context.progress(row.title, done, total),
     )
+    model.eval()
+    return curve
 
 
 def _stored(
     context: Context, model: Transferred, images: Sequence[Batches], *, row: Strategy, recipe: Recipe
-) -> list[Activations]:
-    """What the frozen part makes of the images to fit to, in all views, and of those to stop on, as they are."""
-    return [
-        activations(
-            model,
-            batches,
-            cache=context.cache,
-            augmentation=recipe.augmentation,
-            seed=context.options.seed,
-            views=views,
-            progress=lambda done, total: context.progress(f"the frozen part, for {row.title}", done, total),
-        )
-        for batches, views in zip(images, (recipe.views, 0), strict=True)
-    ]
+) -> list[Activations] | None:
+    """What the frozen part makes of the images to fit to, in all views, and of those to stop on, as they are.
+
+    None where they cannot be stored: trained on the images in the same views, a model ends with the same bits.
+    """
+    try:
+        return [
+            activations(
+                model,
+                batches,
+                cache=context.cache,
+                augmentation=recipe.augmentation,
+                seed=context.options.seed,
+                views=views,
+                progress=lambda done, total: context.progress(f"the frozen part, for {row.title}", done, total),
+            )
+            for batches, views in zip(images, (recipe.views, 0), strict=True)
+        ]
+    except StorageError:
+        return None
 
 
 def _class_weights(context: Context, prepared: Prepared, fit: np.ndarray) -> torch.Tensor | None:
