@@ -22,6 +22,8 @@ STAGES = [
     ("measuring this machine", 1),
     ("features of random/test_resnet", 100),
     ("heads on random/test_resnet", 7),
+    ("the frozen part, for fine-tuning the last block", 60),
+    ("fine-tuning the last block", 7),
     ("fine-tuning the upper half", 9),
     ("training from scratch", 13),
     ("writing the bundle", 0),
