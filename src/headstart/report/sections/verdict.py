@@ -11,8 +11,10 @@ from headstart.report.reading import Run, difference, total
 def section(run: Run) -> dict[str, Any]:
     """The verdict, or, where it is not there yet, why not."""
     detail = run.verdict.detail if run.verdict else {}
+    headline, stop, advice = str(detail.get("sentence") or _without(run)).partition(". ")
     return {
-        "sentence": detail.get("sentence") or _without(run),
+        "headline": headline + stop.strip(),
+        "advice": advice,
         "kind": wording.KINDS.get(str(detail.get("kind")), ""),
         "reasons": list(detail.get("reasons") or []),
         "strip": [cell for cell in (_tested(run), _model(run), _time(run)) if cell],
