@@ -10,7 +10,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from headstart.advice import plan
+from headstart.errors import StorageError
 from headstart.records import Journal
+from headstart.runs import candidates
 from headstart.runs.run import Run
 
 Fit = Callable[..., Run]
@@ -76,6 +78,24 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     assert all((ours[name] == theirs[name]).all() for name in ours)
     for path in (unbroken / "work").glob("*predictions.safetensors"):
         assert path.read_bytes() == (broken / "work" / path.name).read_bytes()
+
+
+@pytest.mark.slow
+def test_without_room_for_activations_the_bits_are_the_same(
+    small_fit: Fit, unbroken: Path, _digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def full(*_: object, views: int, **__: object) -> None:
+        asked.append(views)
+        raise StorageError("The disk is full.", "")
+
+    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 10)
+    monkeypatch.setattr(candidates, "activations", full)
+    run = small_fit(tmp_path / "run", data=_digits, strategy="last_block").folder
+    assert asked and set(asked) == {plan.VIEWS}
+    name = "work/last_block-predictions.safetensors"
+    assert (run / name).read_bytes() == (unbroken / name).read_bytes()
 
 
 @pytest.mark.slow
