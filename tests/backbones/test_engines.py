@@ -10,18 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.backbones import Backbone, engines, open_engine
-from headstart.backbones.engines import (
-    SLOWER,
-    TOLERANCE,
-    EagerEngine,
-    OpenVINOEngine,
-    agreement,
-    compile_graph,
-    judge,
-    relative_error,
-    to_graph,
-)
+from headstart.backbones import Backbone, engines, graphs, open_engine
+from headstart.backbones.engine import EagerEngine, HalfEngine
+from headstart.backbones.engines import TOLERANCE, agreement, judge, relative_error
+from headstart.backbones.graphs import CHUNK, SLOWER, OpenVINOEngine, compile_graph, to_graph
 from headstart.records.arrays import read_arrays, write_arrays
 
 Load = Callable[[str], Backbone]
@@ -85,7 +77,7 @@ def test_what_was_chosen_is_kept_and_gives_the_same_bits(
 ) -> None:
     backbone = shared("test_resnet")
     first = open_engine(backbone, PIXELS, device=CPU, cache=tmp_path).engine
-    monkeypatch.setattr(engines, "to_graph", lambda *_: pytest.fail("converted again"))
+    monkeypatch.setattr(graphs, "to_graph", lambda *_: pytest.fail("converted again"))
     second = open_engine(backbone, PIXELS[:1], device=CPU, cache=tmp_path).engine
     assert second.name == first.name
     got, expected = second(PIXELS), first(PIXELS)
@@ -130,11 +122,11 @@ class Made:
 def made(shared: Load, monkeypatch: pytest.MonkeyPatch) -> Backbone:
     """A backbone whose engines are `Made`, and are timed as they say."""
     backbone = shared("test_resnet")
-    monkeypatch.setattr(engines, "to_graph", lambda *_: None)
-    monkeypatch.setattr(engines, "compile_graph", lambda _, *, precision: precision)
-    monkeypatch.setattr(engines, "OpenVINOEngine", lambda precision, _: Made(precision, backbone))
-    monkeypatch.setattr(engines, "_read", lambda *_: None)
-    real = engines._run
+    monkeypatch.setattr(graphs, "to_graph", lambda *_: None)
+    monkeypatch.setattr(graphs, "compile_graph", lambda _, *, precision: precision)
+    monkeypatch.setattr(graphs, "OpenVINOEngine", lambda precision, _: Made(precision, backbone))
+    monkeypatch.setattr(graphs, "_read", lambda *_: None)
+    real = graphs.run
     clock = [0.0]
 
     def run(engine: object, sample: np.ndarray) -> dict[str, np.ndarray]:
@@ -142,8 +134,8 @@ def made(shared: Load, monkeypatch: pytest.MonkeyPatch) -> Backbone:
             clock[0] += engine.seconds[engine.precision]
         return real(engine, sample)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(engines, "_run", run)
-    monkeypatch.setattr(engines.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(graphs, "run", run)
+    monkeypatch.setattr(graphs.time, "perf_counter", lambda: clock[0])
     monkeypatch.setattr(Made, "seconds", {"bf16": 1.0, "f32": 2.0}, raising=False)
     monkeypatch.setattr(Made, "off", {"bf16": 0.02, "f32": 1e-6}, raising=False)
     return backbone
@@ -218,6 +210,68 @@ def test_a_compiled_network_that_is_not_taken_is_made_anew(
     assert path.stat().st_size > 1000
 
 
+def test_a_graph_takes_few_images_at_a_time_and_gives_all(shared: Load) -> None:
+    backbone = shared("test_efficientnet")
+    compiled = compile_graph(to_graph(backbone, backbone.preprocessing))
+    many = np.concatenate([PIXELS] * 2)[: 2 * CHUNK + 1]
+    got = OpenVINOEngine(compiled, backbone.cuts)(many)
+    for at in range(0, len(many), CHUNK):
+        part = compiled(many[at : at + CHUNK])
+        for i, cut in enumerate(backbone.cuts):
+            np.testing.assert_array_equal(got[cut][at : at + CHUNK], part[i])
+
+
+def test_on_an_accelerator_bfloat16_is_measured_and_passes_the_gate(
+    shared: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    backbone = shared("test_resnet")
+    half = HalfEngine(backbone, CPU)
+    assert half.name == "torch-bf16-cpu"
+    got, expected = half(PIXELS), EagerEngine(backbone, CPU)(PIXELS)
+    assert 0 < relative_error(got, expected) < TOLERANCE["bf16"]
+    assert next(backbone.parameters()).dtype == torch.float32
+
+    times = {"torch-bf16-cpu": 1.0, "eager-f32-cpu": 2.0}
+    monkeypatch.setattr(engines, "_least_seconds", lambda engine, sample: times[engine.name])
+    offered = [
+        [
+            engine.name
+            for _, engine in engines._halved(backbone, PIXELS, EagerEngine(backbone, CPU), device=CPU, images=n)
+        ]
+        for n in (5, 5 * 119)
+    ]
+    assert offered == [["torch-bf16-cpu"], ["torch-bf16-cpu"]], "two minutes of images are not there to pay back"
+    times["torch-bf16-cpu"] = 2.0
+    assert not list(engines._halved(backbone, PIXELS, EagerEngine(backbone, CPU), device=CPU, images=5))
+
+
+def test_blocks_are_compiled_where_many_images_pay_it_back(shared: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = shared("test_resnet")
+    monkeypatch.setattr(engines, "_least_seconds", lambda engine, _: 1.0 if "bf16" in engine.name else 2.0)
+    compiled: list[torch.nn.Module] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(self))
+    names = [e.name for _, e in engines._halved(backbone, PIXELS, EagerEngine(backbone, CPU), device=CPU, images=605)]
+    assert names == ["torch-bf16-compiled-cpu", "torch-bf16-cpu"]
+    assert len(compiled) == len(backbone.cuts) - 2, "all segments but the stem; the logits are none"
+
+    def fail(self: torch.nn.Module) -> None:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", fail)
+    names = [e.name for _, e in engines._halved(backbone, PIXELS, EagerEngine(backbone, CPU), device=CPU, images=605)]
+    assert names == ["torch-bf16-cpu"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_runs_what_the_reference_runs(shared: Load, tmp_path: Path) -> None:
+    backbone = shared("test_resnet")
+    expected = EagerEngine(backbone, CPU)(PIXELS)
+    opened = open_engine(backbone, PIXELS, device=torch.device("cuda"), cache=tmp_path)
+    assert opened.engine.name in ("torch-bf16-cuda", "eager-f32-cuda")
+    assert relative_error(opened.engine(PIXELS), expected) < TOLERANCE["bf16"]
+    backbone.to(CPU)
+
+
 def test_agreement_is_of_nearest_neighbours() -> None:
     angles = np.arange(8) * 0.1
     expected = np.stack([np.cos(angles), np.sin(angles)], 1)
@@ -239,7 +293,7 @@ def test_a_refusal_is_a_note_and_not_an_end(
     def refuse(*_: object, **__: object) -> None:
         raise error("no such operation\nand a long trace")
 
-    monkeypatch.setattr(engines, "to_graph", refuse)
+    monkeypatch.setattr(graphs, "to_graph", refuse)
     opened = open_engine(shared("test_resnet"), PIXELS, device=CPU, cache=tmp_path)
     assert opened.engine.name == "eager-f32-cpu"
     assert opened.note == "random/test_resnet: OpenVINO refused it (no such operation); torch runs it."

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.backbones import Backbone, Opened, engines, load_random
-from headstart.backbones.engines import EagerEngine
+from headstart.backbones import Backbone, Opened, engines, graphs, load_random
+from headstart.backbones.engine import EagerEngine
 from headstart.data import Survey, survey
 from headstart.features import Features, extract
 from headstart.problem import Domain
@@ -54,7 +54,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Counted]:
     """Every engine that `extract` opened, in order."""
     made: list[Counted] = []
 
-    def open_counted(backbone: Backbone, sample: np.ndarray, *, device: torch.device, cache: Path) -> Opened:
+    def open_counted(backbone: Backbone, sample: np.ndarray, **_: object) -> Opened:
         made.append(Counted(backbone))
         return Opened(made[-1], "")
 
@@ -82,9 +82,9 @@ def test_features_are_the_networks_own_at_every_cut(
     features = run(backbone, indices)
     with torch.no_grad():
         expected = backbone(backbone.preprocessing.tensor(images.pixels(indices)))
-    assert features.cuts == backbone.cuts and features.computed == 4 and features.note == ""
+    assert (*features.cuts, "logits") == backbone.cuts and features.computed == 4 and features.note == ""
     assert features.engine == "openvino-f32"
-    for cut, z in zip(features.cuts, expected, strict=True):
+    for cut, z in zip(features.cuts, expected[:-1], strict=True):
         got = features.at(cut)
         assert got.dtype == np.float32 and got.shape == (4, backbone.widths[cut])
         np.testing.assert_array_equal(got, z.numpy())
@@ -121,14 +121,39 @@ def test_a_changed_weight_is_another_network(
         next(backbone.network.parameters()).add_(0.5)
     changed = run(backbone, range(6))
     assert changed.computed == 6 and not np.allclose(changed.at("top"), before)
-    assert len({path.parent for path in shards(tmp_path)}) == 2
+    assert len({path.parent for path in shards(tmp_path)}) == 2 * len(changed.cuts)
 
 
-def test_a_network_with_its_top_cut_off_is_kept_apart(backbone: Backbone, run: Extract, opened: list[Counted]) -> None:
-    run(backbone, range(4))
+def test_the_same_network_with_another_head_computes_nothing(
+    backbone: Backbone, run: Extract, opened: list[Counted]
+) -> None:
+    before = run(backbone, range(4))
+    with torch.no_grad():
+        backbone.network.get_classifier().weight.add_(1.0)
+    other_head = run(backbone, range(4))
     backbone.cut_off_top()
-    features = run(backbone, range(4))
-    assert features.computed == 4 and features.cuts[-1] == "top"
+    cut_off = run(backbone, range(4))
+    assert len(opened) == 1 and other_head.computed == 0 == cut_off.computed
+    np.testing.assert_array_equal(cut_off.at("top"), before.at("top"))
+
+
+def test_a_fine_tuned_copy_shares_the_features_below_its_cut(
+    backbone: Backbone, run: Extract, opened: list[Counted], tmp_path: Path
+) -> None:
+    before = run(backbone, range(4))
+    frozen = backbone.cuts.index("blocks.2") + 1
+    with torch.no_grad():
+        for parameter in backbone.upper("blocks.2").parameters():
+            parameter.add_(0.01)
+    after = run(backbone, range(6))
+    for place, cut in enumerate(after.cuts):
+        shared = place < frozen
+        assert (after.stores[cut].folder == before.stores[cut].folder) == shared
+        assert [len(after.stores[cut].missing([key])) for key in after.ids] == [0] * 6
+        assert len(list(after.stores[cut].folder.iterdir())) == (2 if shared else 1), "of the first four, nothing twice"
+        if shared:
+            np.testing.assert_array_equal(after.at(cut)[:4], before.at(cut))
+    assert not np.allclose(after.at("top")[:4], before.at("top"))
 
 
 @pytest.mark.parametrize("harm", ["cut off", "altered", "emptied"])
@@ -137,8 +162,9 @@ def test_a_damaged_shard_is_computed_anew_and_noted(
 ) -> None:
     monkeypatch.setitem(extract.__globals__, "SHARD", 4)
     expected = run(backbone, range(10)).at("top")
-    assert len(shards(tmp_path)) == 3
-    path = shards(tmp_path)[1]
+    of_top = [path for path in shards(tmp_path) if "-top-" in path.parent.name]
+    assert len(of_top) == 3
+    path = of_top[1]
     whole = path.read_bytes()
     path.write_bytes({"cut off": whole[:-9], "altered": whole[:-1] + bytes([whole[-1] ^ 1]), "emptied": b""}[harm])
 
@@ -171,7 +197,8 @@ def test_the_real_engine_gives_what_the_reference_gives(backbone: Backbone, imag
     features = run(backbone, range(40))
     tolerance = engines.TOLERANCE[features.engine.removeprefix("openvino-")]
     expected = EagerEngine(backbone, CPU)(images.pixels(np.arange(40)))
-    for cut, z in expected.items():
+    for cut in features.cuts:
+        z = expected[cut]
         assert np.linalg.norm(features.at(cut) - z) < tolerance * np.linalg.norm(z), cut
 
 
@@ -181,7 +208,7 @@ def test_a_refused_engine_is_noted_and_its_features_are_found_again(
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("not today")
 
-    monkeypatch.setattr(engines, "to_graph", refuse)
+    monkeypatch.setattr(graphs, "to_graph", refuse)
     first = run(backbone, range(5))
     assert first.engine == "eager-f32-cpu" and "OpenVINO refused it (not today)" in first.note
     second = run(backbone, range(5))

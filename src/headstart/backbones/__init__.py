@@ -2,7 +2,8 @@
 
 from headstart.backbones.backbone import Backbone, Preprocessing
 from headstart.backbones.bank import Listing, load, load_random, names, resolve
-from headstart.backbones.engines import Engine, Opened, open_engine
+from headstart.backbones.engine import Engine
+from headstart.backbones.engines import Opened, open_engine
 from headstart.backbones.transferred import Transferred, state_digest
 
 __all__ = [

@@ -104,6 +104,11 @@ class Backbone(nn.Module):
         start = self._place(cut) + 1 if cut else 0
         return nn.Sequential(*(s.module for s in self._segments[start:]))
 
+    def compile_blocks(self) -> None:
+        """Have every segment but the stem compiled when it first runs, in place."""
+        for segment in self._segments[1:]:
+            segment.module.compile()
+
     def cut_off_top(self) -> None:
         """Remove the source's classifier: from here on the last cut is ``top``."""
         self.network.reset_classifier(0)
@@ -118,18 +123,32 @@ class Backbone(nn.Module):
 
     def fingerprint(self, cut: str = "top") -> str:
         """Hash of everything that changes the features at `cut`: architecture, size, weights up to it."""
-        modules: list[nn.Module] = [self.lower("top" if cut == "logits" else cut)]
+        return self.fingerprints()[cut]
+
+    def fingerprints(self) -> dict[str, str]:
+        """`fingerprint` of every cut: networks that share their lower part share those of its cuts."""
         classifier = self.network.get_classifier()
-        if cut == "logits":
-            modules.append(classifier)
         # Some heads hold the classifier beside the pooling; it does not change what is pooled.
-        outside = set() if cut == "logits" else _identities(classifier)
-        digest = hashlib.blake2b(f"{self.architecture}|{cut}|{self.preprocessing}".encode(), digest_size=16)
-        for module in modules:
-            for tensor in (*module.parameters(), *module.buffers()):
-                if id(tensor) not in outside:
-                    digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-        return digest.hexdigest()
+        outside = _identities(classifier)
+        found: dict[str, str] = {}
+        digest = hashlib.blake2b(f"{self.architecture}|{self.preprocessing}".encode(), digest_size=16)
+        for segment in self._segments:
+            _add(digest, [t for t in _tensors(segment.module) if id(t) not in outside])
+            found[segment.cut] = digest.hexdigest()
+        if "logits" in self.cuts:
+            _add(digest, _tensors(classifier))
+            found["logits"] = digest.hexdigest()
+        return found
+
+
+def _add(digest: hashlib.blake2b, tensors: list[Tensor]) -> None:
+    digest.update(str(len(tensors)).encode())
+    for tensor in tensors:
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+
+
+def _tensors(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]
 
 
 def _identities(classifier: nn.Module | tuple[nn.Module, ...]) -> set[int]:

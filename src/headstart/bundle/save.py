@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from headstart.backbones import Transferred, load
-from headstart.backbones.engines import compile_graph, to_graph
+from headstart.backbones.graphs import compile_graph, to_graph
 from headstart.bundle.check import FORMAT, config_digest, digest, read_config, verify
 from headstart.errors import InternalError
 from headstart.records import writing

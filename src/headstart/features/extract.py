@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,34 +16,42 @@ from headstart.data import DECODE_VERSION, RowStore, Survey
 
 BATCH = 32
 SHARD = 1024
-SAMPLE = 64
+SAMPLE = 16
 """Images on which an engine is compared with the reference."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """Pooled features of some images at every cut of one backbone, read from disk when asked for.
+    """Pooled features of some images at the cuts of one backbone, read from disk when asked for.
 
     Attributes
     ----------
+    stores : where they are, by cut, from the stem to the top; the source's logits are those of its
+        classifier on the top's features, and are not kept.
     ids : content id of each image, in the order asked for.
-    cuts : names of the cuts, from the stem to the top (and the source's logits).
     computed : images that had to be run through the network; the others were there already.
     engine : what ran them.
     note : a sentence where something had to be recomputed or an engine was refused.
     """
 
-    store: RowStore
+    stores: Mapping[str, RowStore]
     ids: tuple[str, ...]
-    cuts: tuple[str, ...]
     computed: int
     engine: str
     note: str
 
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """Names of the cuts, from the stem to the top."""
+        return tuple(self.stores)
+
     def at(self, cut: str, rows: np.ndarray | None = None) -> np.ndarray:
         """float32 (n, d) features at `cut`; `rows` selects among the images, all by default."""
-        chosen = self.ids if rows is None else [self.ids[i] for i in rows]
-        return self.store.read(cut, chosen)
+        return self.of(cut, self.ids if rows is None else [self.ids[i] for i in rows])
+
+    def of(self, cut: str, ids: Sequence[str]) -> np.ndarray:
+        """float32 (m, d) features at `cut` of the images with these content ids."""
+        return self.stores[cut].read("z", ids)
 
 
 def extract(
@@ -57,53 +65,64 @@ def extract(
 ) -> Features:
     """Features of the images at `indices` at all cuts of `backbone`.
 
-    What the store has for the same image, weights, preprocessing, decoder and engine is not computed
-    again; what is missing is run in batches and stored a shard at a time, so memory stays bounded and
-    an interrupted pass loses at most one shard.
+    What is stored for the same image, weights up to the cut, preprocessing, decoder and engine is not
+    computed again, whichever network it was computed with; what is missing is run in batches and stored
+    a shard at a time, so memory stays bounded and an interrupted pass loses at most one shard.
     """
     ids = tuple(survey.ids[i] for i in indices)
-    stores: dict[str, RowStore] = {}
-    for engine_name in _engine_names(device):
-        store = RowStore(store_folder(cache, backbone, survey.size, engine=engine_name))
-        if not store.missing(ids):
-            return Features(store, ids, backbone.cuts, 0, engine_name, _damage(store))
-        stores[engine_name] = store
+    prints = backbone.fingerprints()
+    opened_stores: dict[str, dict[str, RowStore]] = {}
+    for name in _engine_names(device):
+        stores = {
+            cut: RowStore(cache / "features" / _folder(backbone, survey.size, cut, prints[cut], engine=name))
+            for cut in backbone.cuts
+            if cut != "logits"
+        }
+        if not any(store.missing(ids) for store in stores.values()):
+            return Features(stores, ids, 0, name, _damage(stores))
+        opened_stores[name] = stores
     place = dict(zip(ids, indices, strict=True))
     spread = np.linspace(0, len(place) - 1, min(SAMPLE, len(place))).astype(int)
     sample = survey.pixels(np.array(list(place.values()))[spread])
-    opened = open_engine(backbone, sample, device=device, cache=cache)
-    store = stores[opened.engine.name]
-    missing = store.missing(ids)
+    opened = open_engine(backbone, sample, device=device, cache=cache, images=len(place))
+    stores = opened_stores[opened.engine.name]
+    wanted = {cut: set(store.missing(ids)) for cut, store in stores.items()}
+    missing = [key for key in place if any(key in lacking for lacking in wanted.values())]
     title = f"features of {backbone.name}"
     for start in range(0, len(missing), SHARD):
         part = missing[start : start + SHARD]
-        shard: dict[str, list[np.ndarray]] = {cut: [] for cut in backbone.cuts}
+        shard: dict[str, list[np.ndarray]] = {cut: [] for cut in stores}
         for first in range(0, len(part), BATCH):
             chunk = part[first : first + BATCH]
             pooled = opened.engine(survey.pixels(np.array([place[key] for key in chunk])))
-            for cut, z in pooled.items():
-                shard[cut].append(z.astype("f4", copy=False))
+            for cut, rows in shard.items():
+                rows.append(pooled[cut].astype("f4", copy=False))
             progress(title, start + first + len(chunk), len(missing))
-        store.put(part, {cut: np.concatenate(rows) for cut, rows in shard.items()})
-    note = " ".join(filter(None, (opened.note, _damage(store))))
-    return Features(store, ids, backbone.cuts, len(missing), opened.engine.name, note)
+        for cut, store in stores.items():
+            lacking = [i for i, key in enumerate(part) if key in wanted[cut]]
+            if lacking:
+                store.put([part[i] for i in lacking], {"z": np.concatenate(shard[cut])[lacking]})
+    note = " ".join(filter(None, (opened.note, _damage(stores))))
+    return Features(stores, ids, len(missing), opened.engine.name, note)
 
 
-def store_folder(cache: Path, backbone: Backbone, size: int, *, engine: str) -> Path:
-    """Where the features of this network, on images decoded this way, by this engine, are kept."""
-    last = backbone.cuts[-1]
+def _folder(backbone: Backbone, size: int, cut: str, fingerprint: str, *, engine: str) -> str:
+    """Where features at a cut of images decoded this way, run by this engine, are kept."""
     version = metadata.version("openvino" if engine.startswith("openvino") else "torch")
-    key = f"{backbone.fingerprint(last)}|{','.join(backbone.cuts)}|{size}|{DECODE_VERSION}|{engine}-{version}"
+    key = f"{fingerprint}|{size}|{DECODE_VERSION}|{engine}-{version}"
     digest = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
-    return cache / "features" / f"{backbone.architecture}-{size}-{digest}"
+    return f"{backbone.architecture}-{size}-{cut}-{digest}"
 
 
 def _engine_names(device: torch.device) -> Sequence[str]:
-    return ("openvino-bf16", "openvino-f32", "eager-f32-cpu") if device.type == "cpu" else (f"eager-f32-{device.type}",)
+    if device.type == "cpu":
+        return "openvino-bf16", "openvino-f32", "eager-f32-cpu"
+    return tuple(f"{engine}-{device.type}" for engine in ("torch-bf16-compiled", "torch-bf16", "eager-f32"))
 
 
-def _damage(store: RowStore) -> str:
-    if not store.damaged:
+def _damage(stores: Mapping[str, RowStore]) -> str:
+    damaged = [path for store in stores.values() for path in store.damaged]
+    if not damaged:
         return ""
-    names = ", ".join(path.name for path in store.damaged[:5])
-    return f"{len(store.damaged)} damaged file(s) of stored features were found ({names}) and computed anew."
+    names = ", ".join(path.name for path in damaged[:5])
+    return f"{len(damaged)} damaged file(s) of stored features were found ({names}) and computed anew."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +35,12 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, about: str = "
         save_file(contiguous, temporary, metadata={ENTRY: json.dumps(told | {"blake2b": _digest(told)})})
 
 
-def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], str] | None:
+def read_arrays(path: Path, names: Sequence[str] | None = None) -> tuple[dict[str, np.ndarray], str] | None:
     """Arrays and what was said about them, or None where the file is missing, cut off or altered.
+
+    Parameters
+    ----------
+    names : the arrays that are wanted (and checked), all by default; None is given where one is not there.
 
     Examples
     --------
@@ -49,10 +53,15 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], str] | None:
     try:
         with safe_open(path, "np") as file:
             told = read_told(file.metadata())
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            held = set(file.keys())
+            if names is not None and not held.issuperset(names):
+                return None
+            arrays = {name: file.get_tensor(name) for name in (held if names is None else names)}
     except (OSError, SafetensorError):
         return None
-    if told is None or told[1] != {name: checksum(name, array) for name, array in arrays.items()}:
+    if told is None or told[1].keys() != held:
+        return None
+    if any(told[1][name] != checksum(name, array) for name, array in arrays.items()):
         return None
     return arrays, told[0]
 

@@ -49,10 +49,9 @@ def features_of(context: Context, prepared: Prepared, backbone: Backbone) -> Fea
 def rows_at(
     features: Features, prepared: Prepared, indices: np.ndarray, cuts: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Features of the images at `indices` by cut; at all cuts but the source's logits by default."""
+    """Features of the images at `indices` by cut, at all cuts by default."""
     ids = [prepared.survey.ids[i] for i in indices]
-    wanted = [cut for cut in features.cuts if cut != "logits"] if cuts is None else cuts
-    return {cut: features.store.read(cut, ids) for cut in wanted}
+    return {cut: features.of(cut, ids) for cut in (features.cuts if cuts is None else cuts)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,165 @@
+"""A backbone as one compiled graph on the CPU, by OpenVINO; what was compiled is kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from headstart.backbones.backbone import Backbone, Preprocessing
+from headstart.backbones.engine import Engine, Pooled, run
+from headstart.records.arrays import read_arrays, write_arrays
+
+PRECISIONS = ("bf16", "f32")
+"""In order of preference."""
+SLOWER = 2.0
+"""The other precision is preferred only if it is measured to be this much faster: so that noise does not choose."""
+ROUNDS = 3
+CHUNK = 4
+"""Images that a graph takes at a time: their activations stay in the processor's own memory (see decision 0018)."""
+
+
+class PixelModel(nn.Module):
+    """A module that takes uint8 pixels: what is exported, so that a graph needs no other preprocessing."""
+
+    def __init__(self, module: nn.Module, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.module = module
+        self._preprocessing = preprocessing
+
+    def forward(self, pixels: Tensor) -> Any:
+        """uint8 (n, size, size, 3) → what the module gives for the normalised images."""
+        return self.module(self._preprocessing.tensor(pixels))
+
+
+class OpenVINOEngine:
+    """The network as one compiled graph whose outputs are all cuts, on the CPU.
+
+    Parameters
+    ----------
+    compiled : an OpenVINO model, see `compile_graph`; `name` says the precision that it really runs in.
+    cuts : names of its outputs.
+    """
+
+    def __init__(self, compiled: Any, cuts: Sequence[str]) -> None:
+        self.name = f"openvino-{effective_precision(compiled)}"
+        self.compiled = compiled
+        self._cuts = tuple(cuts)
+
+    def __call__(self, pixels: np.ndarray) -> Pooled:
+        """As `Engine` says."""
+        parts = [self.compiled(pixels[at : at + CHUNK]) for at in range(0, len(pixels), CHUNK)]
+        return {cut: np.concatenate([part[i] for part in parts]) for i, cut in enumerate(self._cuts)}
+
+
+def to_graph(module: nn.Module, preprocessing: Preprocessing) -> Any:
+    """An OpenVINO graph of `module` on uint8 pixels, dynamic in the batch."""
+    import openvino
+
+    size = preprocessing.size
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    model = PixelModel(module, preprocessing).eval()
+    with torch.no_grad(), warnings.catch_warnings():
+        # The converter traces; that mean, std and sizes become constants is what is wanted here.
+        warnings.simplefilter("ignore")
+        graph = openvino.convert_model(model, example_input=example)
+    graph.reshape({graph.inputs[0]: [-1, size, size, 3]})
+    return graph
+
+
+def compile_graph(graph: Any, *, precision: str = "f32") -> Any:
+    """Compile for the CPU; a processor without bfloat16 takes the hint, says nothing, and runs in float32."""
+    import openvino
+
+    return openvino.Core().compile_model(graph, "CPU", _config(precision))
+
+
+def effective_precision(compiled: Any) -> str:
+    """``bf16`` or ``f32``: what a compiled model really runs in."""
+    import openvino
+
+    return "bf16" if compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.bf16 else "f32"
+
+
+def _config(precision: str) -> dict[str, str]:
+    return {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+
+
+def offered(backbone: Backbone, sample: np.ndarray, *, cache: Path) -> Iterator[tuple[str, OpenVINOEngine]]:
+    """Engines with their precision, in order of preference, each opened when it is asked for.
+
+    What was compiled and timed before is read from `cache`; `sample` (some images, uint8) is what they are timed on.
+
+    Raises
+    ------
+    StorageError : the disk is full.
+    """
+    path = _kept_at(backbone, cache)
+    kept = read_arrays(path, [])
+    made = {} if kept else _compile(backbone, sample, path)
+    for precision in json.loads(kept[1]) if kept else list(made):
+        engine = made.get(precision) or _read(path, precision, backbone.cuts)
+        if engine is None:
+            made = _compile(backbone, sample, path)
+            engine = made[precision]
+        yield precision, engine
+
+
+def _compile(backbone: Backbone, sample: np.ndarray, path: Path) -> dict[str, OpenVINOEngine]:
+    """Engines by precision, in order of preference; kept at `path`."""
+    graph = to_graph(backbone, backbone.preprocessing)
+    made = [OpenVINOEngine(compile_graph(graph, precision=precision), backbone.cuts) for precision in PRECISIONS]
+    engines = {engine.name.partition("-")[2]: engine for engine in made}
+    seconds = _seconds(engines, sample)
+    first, last = next(iter(engines)), next(reversed(engines))
+    if seconds[first] > SLOWER * seconds[last]:
+        engines = dict(reversed(engines.items()))
+    blobs = {p: np.frombuffer(engine.compiled.export_model().getvalue(), np.uint8) for p, engine in engines.items()}
+    write_arrays(path, blobs, about=json.dumps(list(engines)))
+    return engines
+
+
+def _seconds(engines: Mapping[str, Engine], sample: np.ndarray) -> dict[str, float]:
+    """The least time that each engine took for the images, of some rounds in turn."""
+    times: dict[str, list[float]] = {name: [] for name in engines}
+    for _ in range(ROUNDS):
+        for name, engine in engines.items():
+            started = time.perf_counter()
+            run(engine, sample)
+            times[name].append(time.perf_counter() - started)
+    return {name: min(measured) for name, measured in times.items()}
+
+
+def _read(path: Path, precision: str, cuts: Sequence[str]) -> OpenVINOEngine | None:
+    """What was compiled before, or None where it is damaged, or OpenVINO does not take it."""
+    import openvino
+
+    found = read_arrays(path, [precision])
+    if found is None:
+        return None
+    try:
+        blob = io.BytesIO(found[0][precision].tobytes())
+        return OpenVINOEngine(openvino.Core().import_model(blob, "CPU", _config(precision)), cuts)
+    except RuntimeError:
+        return None
+
+
+def _kept_at(backbone: Backbone, cache: Path) -> Path:
+    """Where the engine is kept: the key holds all that the compiled code and the choice depend on."""
+    import openvino
+
+    core = openvino.Core()
+    machine = f"{core.get_property('CPU', 'FULL_DEVICE_NAME')}|{core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')}"
+    network = f"{backbone.fingerprint(backbone.cuts[-1])}|{','.join(backbone.cuts)}|{backbone.preprocessing}"
+    key = f"{network}|{machine}|{openvino.__version__}"
+    digest = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
+    return cache / "engines" / f"{backbone.architecture}-{backbone.preprocessing.size}-{digest}.safetensors"
