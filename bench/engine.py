@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,12 +148,14 @@ def loader(case: str, backbone: Any) -> Any:
 def decoding(case: str, size: int) -> float:
     """Seconds in which both cores decode and resize all images of a case, and do nothing else."""
     from headstart.data import read_rgb, to_square
+    from headstart.errors import ImageError
     from headstart.problem import read_labelled
 
     paths = read_labelled(CASES / case).x.images
 
     def one(path: Path) -> None:
-        to_square(read_rgb(path, at_least=2 * size), size)
+        with suppress(ImageError):  # clip art has four broken files
+            to_square(read_rgb(path, at_least=2 * size), size)
 
     def run() -> None:
         with ThreadPoolExecutor(THREADS) as pool:

@@ -76,10 +76,12 @@ def judge(folder: str, case: str, seed: str) -> None:
     from headstart.problem import read_labelled
     from headstart.records import Journal
     from headstart.runs import fit as fitting
-    from headstart.runs.candidates import fit_strategy, kept_model, probabilities, start_backbone
+    from headstart.runs.candidates import fit_strategy, probabilities
     from headstart.runs.context import Context, kept_predictions
+    from headstart.runs.finetuning import kept_model, start_backbone
     from headstart.runs.machine import cache_folder
     from headstart.runs.options import Options
+    from headstart.runs.planning import plan_of
     from headstart.runs.preparing import prepare
     from headstart.shallow import arrays, fit_probe, head_module
     from headstart.strategies import TABLE
@@ -92,7 +94,7 @@ def judge(folder: str, case: str, seed: str) -> None:
     options = Options(**told)
     context = Context(run, journal, options, cache_folder(), torch.device("cpu"), lambda *_: None, lambda _: None)
     prepared, _ = prepare(context, read_labelled(options.data))
-    plan = fitting._plan_of(plan_record)
+    plan = plan_of(plan_record)
     frozen, tuned = fitting._probe_all(context, plan, prepared)
     test = prepared.split.test
     y, groups = prepared.y[test], prepared.groups[test]
@@ -116,9 +118,8 @@ def judge(folder: str, case: str, seed: str) -> None:
             ).model
         epochs = record.recipe.get("epochs", 0)
         note(row.name, probabilities(context, prepared, model, test).argmax(1), epochs=epochs, cost=record.cost)
-    top = frozen.features.store
     z = {
-        part: top.read("top", [prepared.survey.ids[i] for i in getattr(prepared.split, part)])
+        part: frozen.features.of("top", [prepared.survey.ids[i] for i in getattr(prepared.split, part)])
         for part in ("train", "test")
     }
     head = head_module(arrays(fit_probe(frozen.probed.linear, {"top": z["train"]}, prepared.y[prepared.split.train])))
@@ -235,8 +236,7 @@ def _own_probe(features: Any, y: np.ndarray, *, fit_rows: np.ndarray, test_rows:
     from headstart.data import folds
     from headstart.shallow import best, compete, fit_probe, screen, shortlist
 
-    cuts = [cut for cut in features.cuts if cut != "logits"]
-    z, z_test = ({cut: features.at(cut, rows) for cut in cuts} for rows in (fit_rows, test_rows))
+    z, z_test = ({cut: features.at(cut, rows) for cut in features.cuts} for rows in (fit_rows, test_rows))
     parts = folds(y[fit_rows], np.arange(len(fit_rows)), 5, seed=seed)
     screened = screen(z, y[fit_rows], parts, metric="accuracy")
     competed = compete(

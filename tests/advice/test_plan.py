@@ -14,6 +14,7 @@ from headstart.advice.plan import (
     MOST_EPOCHS,
     MOST_SCRATCH_EPOCHS,
     MOST_STORED,
+    MOST_TRIALS,
     START,
     STOP_SHARE,
     VIEWS,
@@ -69,15 +70,17 @@ def test_what_trains_is_paid_for(
         assert all(epochs >= FEWEST_EPOCHS for epochs in share.values())
         assert all(epochs <= (MOST_SCRATCH_EPOCHS if r == "scratch" else MOST_EPOCHS) for r, epochs in share.items())
         # Whichever backbone is fine-tuned in the end, the probes of all of them and its training fit in.
-        fixed = sum(u.seconds for u in made.units if u.key.startswith(("probe/", "final")) or "random" in u.key)
+        fixed = sum(u.seconds for u in made.units if u.key.startswith("probe/") or "random" in u.key)
+        fixed += 12 + (counts[2] + min(counts[0], 2000)) * max(cost.forward for cost in costs)
         assert set(share) <= {row.name for row in rows if row.trains}
         if share:
             training = sum(epoch_seconds(row, by_name[backbone], counts) * n for row, n in share.items())
             training += START * len(share) * (made.folds or 1)
             final = next(u.seconds for u in made.units if u.key == "final")
+            again = again_seconds(made, by_name[backbone], counts, dict(share))
             if len(costs) == 1:
-                assert final > again_seconds(made, by_name[backbone], counts, dict(share))
-            assert spent + fixed + training <= budget
+                assert final > again
+            assert spent + fixed + training + again <= budget
     if any(unit.key.removeprefix("candidate/") in STEPS for unit in made.units):
         assert spent + seconds(made) <= budget
     assert [u.key for u in made.units if u.key.startswith("probe/")] == [f"probe/{n}" for n in by_name]
@@ -95,9 +98,10 @@ def test_too_small_a_budget_keeps_the_probe_and_says_so(budget: float) -> None:
     made = plan(budget)
     assert made.epochs == {"net": {}}
     assert [unit.key for unit in made.units] == ["probe/net", "candidate/frozen_random", "final"]
-    (note,) = made.notes
+    left_out, alone = made.notes
     titles = [TABLE[row].title for row in STEPS]
-    assert note == f"The budget is too small to try: {', '.join(titles)}."
+    assert alone.startswith("Features and heads alone should take 58 seconds, the budget is")
+    assert left_out == f"The budget is too small to try: {', '.join(titles)}."
 
 
 def test_strategies_are_dropped_in_a_known_order_as_the_budget_shrinks() -> None:
@@ -195,8 +199,9 @@ def test_training_from_stored_activations_is_planned_where_it_pays() -> None:
     units = {unit.key.removeprefix("candidate/"): unit for unit in made.units}
     epochs = made.epochs["net"]["last_block"]
     stored = (VIEWS + 1) * 850 * 0.009
-    assert units["last_block"].seconds == pytest.approx(START + stored + epochs * 600 * 0.001)
-    assert units["last_block"].name.endswith(f"at most {epochs} epochs, on {VIEWS} stored views")
+    tried = made.trials["net"]["last_block"]
+    assert units["last_block"].seconds == pytest.approx(START + stored + tried * epochs * 600 * 0.001)
+    assert f"at most {epochs} epochs, on {VIEWS} stored views" in units["last_block"].name
     assert made.epochs["net"]["all"] >= plan(1200).epochs["net"]["all"]
 
 
@@ -206,7 +211,39 @@ def test_views_are_stored_once_for_all_folds() -> None:
     assert made.folds == FOLDS
     (unit,) = [unit for unit in made.units if unit.key == "candidate/last_block"]
     epochs = made.epochs["net"]["last_block"]
-    assert unit.seconds == pytest.approx(START * FOLDS + (VIEWS + 1) * 360 * 0.009 + epochs * 2 * 360 * 0.001)
+    steps = made.trials["net"]["last_block"] * epochs * 2 * 360
+    assert unit.seconds == pytest.approx(START * FOLDS + (VIEWS + 1) * 360 * 0.009 + steps * 0.001)
+
+
+@pytest.mark.parametrize("budget", range(100, 3000, 60))
+def test_what_is_left_over_goes_to_learning_rates_where_activations_are_stored(budget: int) -> None:
+    cost = {"net": Calibration(0.01, STEPS, 1e-3, STORED)}
+    rows = [row for row in AUTO if row.name in ("probe", "last_block")]
+    made = make_plan(rows, cost, budget=budget, spent=0, counts=(600, 250, 150), classes=10)
+    tried = made.trials["net"].get("last_block", 0)
+    assert set(made.trials["net"]) == set(made.epochs["net"]) and 0 <= tried <= MOST_TRIALS
+    assert made.epochs["net"].get("last_block", 0) == MOST_EPOCHS or tried <= 1
+    assert sum(unit.seconds for unit in made.units) <= budget or not tried
+    (unit,) = [unit for unit in made.units if unit.key == "candidate/last_block"] or [None]
+    assert unit is None or (f"{tried} learning rates" in unit.name) == (tried > 1)
+    if budget > 2000:
+        assert tried == MOST_TRIALS
+
+
+def test_trainings_on_images_are_tried_with_one_recipe() -> None:
+    assert set(plan(9000).trials["net"].values()) == {1}
+
+
+def test_a_budget_that_features_and_heads_alone_exceed_is_told() -> None:
+    dear = {name: Calibration(0.01, STEPS, 5e-3) for name in ("net", "other")}
+    counts = (6000, 2500, 1500)
+    told = make_plan(AUTO, dear, budget=300, spent=10, counts=counts, classes=10).notes[-1]
+    assert told.startswith(
+        "Features and heads alone should take 19 minutes, the budget is 5 minutes: fewer backbones or"
+    )
+    assert not any(
+        "alone" in note for note in make_plan(AUTO, dear, budget=3000, spent=10, counts=counts, classes=10).notes
+    )
 
 
 def test_activations_that_have_no_room_are_not_stored() -> None:

@@ -2,12 +2,12 @@ import time
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 from headstart.evidence import ridge
 
-SHAPES = [(60, 8), (60, 200)]
+SHAPES = [(60, 8), (60, 30), (60, 200)]
 PENALTIES = [0.1, 10.0, 1000.0]
 
 
@@ -17,11 +17,19 @@ def example(n: int, d: int, k: int = 3, seed: int = 0) -> tuple[np.ndarray, np.n
     return x, rng.normal(size=(n, k)), rng.permutation(np.arange(n) % 5)
 
 
-def plain(x: np.ndarray, t: np.ndarray, penalty: float, w: np.ndarray, at: np.ndarray) -> np.ndarray:
+def deviation(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Weighted standard deviations."""
+    x, w = x.astype(float), w / w.sum()
+    return np.sqrt(w @ (x - w @ x) ** 2)
+
+
+def plain(
+    x: np.ndarray, t: np.ndarray, penalty: float, w: np.ndarray, at: np.ndarray, scale: np.ndarray | None = None
+) -> np.ndarray:
     """The normal equations with an explicit, unpenalised column of ones."""
     x, at, total = x.astype(float), at.astype(float), w.sum()
     mean = (w[:, None] * x).sum(0) / total
-    scale = np.sqrt((w[:, None] * (x - mean) ** 2).sum(0) / total)
+    scale = deviation(x, w) if scale is None else scale
     design = np.column_stack([np.ones(len(x)), (x - mean) / scale])
     shrink = penalty * np.diag([0.0] + [1.0] * x.shape[1])
     weights = np.linalg.solve(design.T @ (w[:, None] * design) + shrink, design.T @ (w[:, None] * t))
@@ -35,11 +43,13 @@ def test_fit_and_folds_agree_with_the_normal_equations(n: int, d: int, weighted:
     w = np.random.default_rng(1).uniform(0.5, 2, n) if weighted else np.ones(n)
     fitted = ridge.fit(x, t, PENALTIES, weights=w).predict(x)
     held_out = ridge.out_of_fold(x, t, fold, PENALTIES, weights=w)
+    scale = deviation(x, w) if d > 12 else None  # one factorisation serves all folds, with one scale
     for i, penalty in enumerate(PENALTIES):
         np.testing.assert_allclose(fitted[i], plain(x, t, penalty, w, x), atol=1e-6)
         for f in range(5):
             out, own = fold == f, fold != f
-            np.testing.assert_allclose(held_out[i, out], plain(x[own], t[own], penalty, w[own], x[out]), atol=2e-6)
+            expected = plain(x[own], t[own], penalty, w[own], x[out], scale)
+            np.testing.assert_allclose(held_out[i, out], expected, atol=2e-6)
 
 
 @pytest.mark.parametrize(("n", "d"), SHAPES)
@@ -87,6 +97,35 @@ def test_many_rows_are_summed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None
     whole = ridge.out_of_fold(x, t, fold, PENALTIES)
     monkeypatch.setattr(ridge, "ROWS", 7)
     np.testing.assert_allclose(ridge.out_of_fold(x, t, fold, PENALTIES), whole, atol=1e-6)
+
+
+def test_a_growing_sample_reuses_the_sums_of_its_shards() -> None:
+    x, t, _ = example(60, 8)
+    w, shift = np.ones(60), x[:40].mean(0, dtype=float)
+    first, second = (ridge.moments(x[part], t[part], w[part], shift=shift) for part in (slice(40), slice(40, None)))
+    grown = ridge.solve_moments(first.plus(second), PENALTIES).predict(x)
+    np.testing.assert_allclose(grown, ridge.fit(x, t, PENALTIES).predict(x), atol=1e-6)
+    shrunk = ridge.solve_moments(first.plus(second).plus(second, sign=-1), PENALTIES).predict(x)
+    np.testing.assert_allclose(shrunk, ridge.fit(x[:40], t[:40], PENALTIES).predict(x), atol=1e-6)
+
+
+def test_selection_among_a_hundred_classes_agrees_with_logistic_regression() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(1000) % 100
+    x = (1.2 * rng.normal(size=(100, 60))[y] + rng.normal(size=(1000, 60)) * rng.uniform(0.5, 2, 60)).astype("f4")
+    penalties = list(np.logspace(6, 0, 13))
+    left_out = ridge.leave_one_out(x, np.eye(100)[y], penalties).argmax(2) == y
+    chosen = penalties[int(left_out.mean(1).argmax())]
+    new = np.arange(4000) % 100
+    rng = np.random.default_rng(0)
+    means = 1.2 * rng.normal(size=(100, 60))
+    fresh = np.random.default_rng(2).normal(size=(4000, 60)) * 1.2 + means[new]
+    found = (ridge.fit(x, np.eye(100)[y], [chosen]).predict(fresh.astype("f4"))[0].argmax(1) == new).mean()
+    every = [
+        (one.argmax(1) == new).mean() for one in ridge.fit(x, np.eye(100)[y], penalties).predict(fresh.astype("f4"))
+    ]
+    logistic = LogisticRegression(C=0.01, max_iter=500).fit(x / x.std(0), y).score(fresh / x.std(0), new)
+    assert found > max(every) - 0.01 and found > logistic - 0.02
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from headstart.backbones import Backbone, Transferred, load, load_random
 from headstart.data.batches import Augmentation, Batches
 from headstart.errors import InternalError
-from headstart.features import Activations, activations
+from headstart.features import Activations, Passing, activations
 from headstart.objectives import CrossEntropy
 from headstart.training import Recipe, Scores, score, train
 
@@ -94,6 +94,10 @@ def test_the_same_bits_as_from_images(
     got = cached.state_dict()
     assert got.keys() == expected.keys()
     assert all(torch.equal(got[name], expected[name]) for name in expected)
+    passed = model_of(backbone)
+    passing = Passing(images(passed.backbone), passed.backbone.lower(passed.frozen).eval())
+    by_passing = run(passed.above(), passing, tmp_path / "c", recipe, evaluate=scripted())
+    assert all(torch.equal(by_passing[name], expected[name]) for name in expected)
     fresh = model_of(backbone).state_dict()
     assert not all(torch.equal(got[name], fresh[name]) for name in fresh), "it trained"
 

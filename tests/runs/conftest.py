@@ -14,7 +14,7 @@ import pytest
 
 from headstart import TransferClassifier, backbones, features
 from headstart.advice import Above, Calibration, plan
-from headstart.runs import candidates
+from headstart.runs import finetuning, planning
 from headstart.runs import fit as fitting
 from headstart.runs.run import Run
 from headstart.strategies.table import FAMILIES
@@ -33,7 +33,7 @@ def constant_costs(names: Any, rows: Any, **_: object) -> dict[str, Calibration]
 
 def make_quick(patch: pytest.MonkeyPatch) -> None:
     """Few epochs, at constant costs."""
-    patch.setattr(fitting, "calibrate", constant_costs)
+    patch.setattr(planning, "calibrate", constant_costs)
     patch.setattr(plan, "MOST_EPOCHS", 4)
     patch.setattr(plan, "MOST_SCRATCH_EPOCHS", 5)
 
@@ -102,8 +102,8 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
             kept.append(real(backbone, sample, **more))
         return kept[0]
 
-    monkeypatch.setattr(fitting, "calibrate", constant_costs)
-    for module in (fitting, candidates):
+    monkeypatch.setattr(planning, "calibrate", constant_costs)
+    for module in (fitting, finetuning):
         monkeypatch.setattr(module, "load", lambda name, *, size: copy.deepcopy(load(name, size=size)))
     monkeypatch.setitem(features.extract.__globals__, "open_engine", open_engine)
     monkeypatch.setitem(FAMILIES, "probe", ("probe",))

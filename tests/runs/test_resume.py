@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from headstart.advice import plan
 from headstart.errors import StorageError
 from headstart.records import Journal
-from headstart.runs import candidates
+from headstart.runs import finetuning
 from headstart.runs.run import Run
 
 Fit = Callable[..., Run]
@@ -82,20 +82,28 @@ def test_an_interrupted_run_ends_with_the_same_bits(
 
 @pytest.mark.slow
 def test_without_room_for_activations_the_bits_are_the_same(
-    small_fit: Fit, unbroken: Path, _digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_fit: Fit, _digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 10)
+    stored = small_fit(tmp_path / "stored", data=_digits, strategy="last_block").folder
+    tried = Journal(stored / "records.jsonl").get("candidate/last_block")
+    assert tried is not None and len(tried.detail["trials"][0]) == plan.MOST_TRIALS
     asked: list[int] = []
 
     def full(*_: object, views: int, **__: object) -> None:
         asked.append(views)
         raise StorageError("The disk is full.", "")
 
-    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 10)
-    monkeypatch.setattr(candidates, "activations", full)
+    monkeypatch.setattr(finetuning, "activations", full)
     run = small_fit(tmp_path / "run", data=_digits, strategy="last_block").folder
     assert asked and set(asked) == {plan.VIEWS}
     name = "work/last_block-predictions.safetensors"
-    assert (run / name).read_bytes() == (unbroken / name).read_bytes()
+    assert (run / name).read_bytes() == (stored / name).read_bytes()
+    record = Journal(run / "records.jsonl").get("candidate/last_block")
+    assert record is not None and "no room" in record.detail["note"] and tried.detail["note"] == ""
+    assert record.detail["trials"] == tried.detail["trials"]
+    assert record.recipe["lr"] == min(record.detail["trials"][0], key=lambda trial: trial["loss"])["lr"]
+    assert "no room for stored activations" in (run / "report.html").read_text()
 
 
 @pytest.mark.slow

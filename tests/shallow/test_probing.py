@@ -46,15 +46,33 @@ def test_the_closed_form_is_a_loop_over_folds() -> None:
         np.testing.assert_allclose(probe.logits[held], expected, atol=1e-5)
 
 
+def test_one_factorisation_of_wide_features_ranks_penalties_as_a_loop_over_folds_does() -> None:
+    rng = np.random.default_rng(3)
+    z = (rng.normal(size=(K, 400))[Y] * 0.1 + rng.normal(size=(N, 400))).astype(np.float32)
+    probe = screen({"wide": z}, Y, FOLDS)[0]
+    values = {}
+    for penalty in HEADS["ridge"].penalties:
+        head = RidgeHead(penalty)
+        values[penalty] = np.mean([head.fit(z[fit], Y[fit]).predict(z[held]) == Y[held] for fit, held in FOLDS])
+    assert 0.5 < max(values.values()) < 1
+    assert probe.value == pytest.approx(max(values.values()), abs=0.02)
+
+
 def test_competition_measures_every_head_and_reuses_the_screening() -> None:
     z = cuts()
     screened = screen(z, Y, FOLDS)
-    probes = compete(z, Y, FOLDS, cuts=[("high",), ("low", "high")], screened=screened)
-    assert [(p.cuts, p.head) for p in probes] == [(c, h) for c in [("high",), ("low", "high")] for h in HEADS]
-    assert probes[0] is screened[2]
-    assert {p.width for p in probes[len(HEADS) :]} == {18}
+    entries = [("top",), ("low",), ("high",), ("stem", "high")]
+    probes = compete(z, Y, FOLDS, cuts=entries, screened=screened)
+    cheap = [(entry, head) for entry in entries for head, row in HEADS.items() if not row.dear]
+    assert [(p.cuts, p.head) for p in probes][: len(cheap)] == cheap
+    won = best(probes[: len(cheap)]).cuts
+    dear = [(entry, "logistic") for entry in entries if entry in (("top",), won, ("stem", "high"))]
+    assert won in (("high",), ("stem", "high")) and [(p.cuts, p.head) for p in probes][len(cheap) :] == dear
+    assert probes[0] is screened[3]
+    assert {p.width for p in probes if p.cuts == ("stem", "high")} == {14}
     for probe in probes:
-        assert probe.value > 0.8 and probe.penalty in HEADS[probe.head].penalties
+        assert probe.value > (0.8 if "high" in probe.cuts else 0.4)
+        assert probe.penalty in HEADS[probe.head].penalties
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headstart.strategies import TABLE, Strategy
+from headstart.training.recipe import VARIANTS
 
 FEWEST_EPOCHS = 8
 """Fewer epochs of fine-tuning than this hardly outlast the disturbance of the first ones."""
 MOST_EPOCHS = 16
 MOST_SCRATCH_EPOCHS = 40
+MOST_TRIALS = len(VARIANTS)
 VIEWS = 4
 """Views of each image that a training from stored activations goes through in turn."""
 MOST_STORED = 4 * 10**9
@@ -91,6 +93,7 @@ class Plan:
     epochs : for each backbone, the epochs of each strategy that trains; a missing one is left out.
     views : for each backbone, the views of an image whose activations at the frozen cut are stored, of each
         strategy that trains from them; the others run the whole network every time.
+    trials : for each backbone, how many learning rates and decays each of these strategies is tried with, together.
     units : the work in order; training at the cost of the dearest backbone that affords the most of it.
     notes : what had to be left out, in sentences.
     """
@@ -98,6 +101,7 @@ class Plan:
     folds: int | None
     epochs: Mapping[str, Mapping[str, int]]
     views: Mapping[str, Mapping[str, int]]
+    trials: Mapping[str, Mapping[str, int]]
     units: tuple[Unit, ...]
     notes: tuple[str, ...]
 
@@ -133,6 +137,7 @@ def make_plan(
     sizes = _Sizes(pool, n_train + n_val, folds)
     costs = {name: {row: _cost(row, c, sizes) for row in wanted} for name, c in calibrations.items()}
     shares = {name: _share_out(cost, seconds=left) for name, cost in costs.items()}
+    trials = {name: _trials(costs[name], share, seconds=left) for name, share in shares.items()}
     # Fine-tuned will be one of those that afford the most strategies.
     dearest = max(calibrations, key=lambda name: (len(shares[name]), calibrations[name].forward))
     units = [
@@ -142,15 +147,20 @@ def make_plan(
         units.append(Unit("candidate/frozen_random", TABLE["frozen_random"].title, cost_of_control))
     for row, epochs in shares[dearest].items():
         cost = costs[dearest][row]
+        tried = trials[dearest][row]
         stored = f", on {cost.views} stored views" if cost.views else ""
-        name = f"{TABLE[row].title}, at most {epochs} epochs{stored}"
-        units.append(Unit(f"candidate/{row}", name, cost.start + epochs * cost.epoch))
-    again = _again(costs[dearest], shares[dearest])
+        together = f", {tried} learning rates and decays together" if tried > 1 else ""
+        name = f"{TABLE[row].title}, at most {epochs} epochs{stored}{together}"
+        units.append(Unit(f"candidate/{row}", name, cost.start + tried * epochs * cost.epoch))
+    again = _again(costs[dearest], shares[dearest], trials[dearest])
     closing += START * (again > 0) + again
     named = ", once more trained if it is fine-tuned" if again else ""
     units.append(Unit("final", f"the model handed back{named}; its test and its page", closing))
     views = {name: {row: costs[name][row].views for row in share} for name, share in shares.items()}
-    return Plan(folds, shares, views, tuple(units), _notes(wanted, shares[dearest], folds=folds, n_val=n_val))
+    notes = _notes(wanted, shares[dearest], folds=folds, n_val=n_val)
+    if spent + fixed > budget:
+        notes = (*notes, _over(spent + fixed, budget=budget, backbones=len(calibrations)))
+    return Plan(folds, shares, views, trials, tuple(units), notes)
 
 
 @dataclass(frozen=True)
@@ -211,9 +221,29 @@ def _share_out(costs: Mapping[str, _Cost], *, seconds: float) -> dict[str, int]:
     return share
 
 
-def _again(costs: Mapping[str, _Cost], share: Mapping[str, int]) -> float:
+def _trials(costs: Mapping[str, _Cost], share: Mapping[str, int], *, seconds: float) -> dict[str, int]:
+    """What is left over after that goes to more learning rates where a training reads stored activations."""
+    trials = dict.fromkeys(share, 1)
+    left = seconds - sum(costs[row].start + epochs * costs[row].epoch for row, epochs in share.items())
+    left -= START + _again(costs, share, trials)
+    for row in (row for row in share if costs[row].views):
+        one = START + share[row] * (costs[row].epoch + costs[row].again)
+        trials[row] += min(MOST_TRIALS - 1, max(0, int(left / one)))
+        left -= (trials[row] - 1) * one
+    return trials
+
+
+def _again(costs: Mapping[str, _Cost], share: Mapping[str, int], trials: Mapping[str, int]) -> float:
     """Seconds of the dearest training that may be handed back, once more on training and validation images."""
-    return max((epochs * costs[row].again for row, epochs in share.items()), default=0.0)
+    return max((trials[row] * epochs * costs[row].again for row, epochs in share.items()), default=0.0)
+
+
+def _over(seconds: float, *, budget: float, backbones: int) -> str:
+    """That what cannot be left out takes longer than the budget, and what would shorten it."""
+    fewer = "fewer backbones or " if backbones > 1 else ""
+    needed, given = (f"{t:.0f} seconds" if t < 120 else f"{t / 60:.0f} minutes" for t in (seconds, budget))
+    fact = f"Features and heads alone should take {needed}, the budget is {given}"
+    return f"{fact}: {fewer}fewer images would shorten them."
 
 
 def _notes(wanted: Sequence[str], share: Mapping[str, int], *, folds: int | None, n_val: int) -> tuple[str, ...]:

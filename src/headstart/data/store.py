@@ -57,8 +57,14 @@ class _Shard:
     checked: set[str] = field(default_factory=set)
 
     def whole(self, name: str) -> bool:
-        """Whether the values of array `name` are those that were written; read once."""
+        """Whether the values of array `name` are those that were written; read once.
+
+        Raises
+        ------
+        FileNotFoundError : the shard is gone.
+        """
         if name in self.checked:
+            self.path.stat()
             return True
         array = self.arrays[name]
         with self.path.open("rb") as file:
@@ -173,6 +179,8 @@ class RowStore:
         path = self.folder / f"{uuid.uuid4().hex}.shard"
         write_arrays(path, contiguous, about=json.dumps(list(ids)))
         self._open(path)
+        if path in self._shards:  # what this process wrote just now it need not read to believe
+            self._shards[path].checked.update(contiguous)
 
     def read(self, name: str, ids: Sequence[str]) -> np.ndarray:
         """Rows of array `name` for `ids`, in that order, as one array (len(ids), *row shape).

@@ -25,9 +25,13 @@ from numpy.typing import NDArray
 from headstart.evidence.metrics import Classes, Floats
 
 Doubles = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
 ROWS = 4096
 """Rows that are converted to double precision at a time."""
+
+SPANNED = 1e-12
+"""Eigenvalues below this share of the largest are rounding noise: directions that the rows do not span."""
 
 FLOOR = 1e-6
 """Standard deviations below this share of the largest feature's root mean square are rounding noise."""
@@ -96,7 +100,7 @@ def fit(x: Floats, targets: Floats, penalties: Sequence[float], *, weights: Floa
     """
     w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
     if len(x) >= x.shape[1]:
-        return _primal(moments(x, targets, w, shift=x.mean(axis=0, dtype=np.float64)), penalties)
+        return solve_moments(moments(x, targets, w, shift=x.mean(axis=0, dtype=np.float64)), penalties)
     return _dual(x, targets, w, penalties)
 
 
@@ -111,9 +115,14 @@ def out_of_fold(
 ) -> NDArray[np.float32]:
     """Predicted targets of every row by the ridge fitted to the rows of all other folds.
 
-    Where the rows outnumber the features, the sums over a fold's training rows are those over all rows
-    minus those over the fold: one pass over the features serves all folds. Centring and scale are
-    those of the training rows in both cases, so that nothing of a fold is known to its own model.
+    Where the features are no more than a fold's rows, the sums over a fold's training rows are those over
+    all rows minus those over the fold: one pass over the features serves all folds. Elsewhere one
+    factorisation of all rows serves them, as in `leave_one_out`, with a fold F in place of a row:
+
+        T_F − √W_F⁻¹ (I − H_FF)⁻¹ √W_F (T_F − T̂_F)
+
+    Features are centred by the training rows' means in both cases; their scale is that of the training rows
+    in the first and of all rows in the second, which no target enters.
 
     Parameters
     ----------
@@ -125,27 +134,77 @@ def out_of_fold(
     ``(p, n, k)``.
     """
     w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
-    out = np.empty((len(penalties), len(x), targets.shape[1]), dtype=np.float32)
-    folds = [fold == name for name in np.unique(fold)]
-    shift = x.mean(axis=0, dtype=np.float64)
-    tall = x.shape[1] <= len(x) - max(int(held.sum()) for held in folds)
+    folds = [np.flatnonzero(fold == name) for name in np.unique(fold)]
+    if x.shape[1] <= max(len(held) for held in folds):
+        return _folds_from_sums(x, targets, w, folds, penalties, workers=workers)
+    return _folds_from_factors(_factorise(x, targets, w), targets, folds, penalties, workers=workers)
 
-    def sums(held: NDArray[np.bool_]) -> Moments:
-        return moments(x[held], targets[held], w[held], shift=shift)
+
+def _folds_from_sums(
+    x: Floats, targets: Floats, w: Doubles, folds: Sequence[Rows], penalties: Sequence[float], *, workers: int
+) -> NDArray[np.float32]:
+    out = np.empty((len(penalties), len(x), targets.shape[1]), dtype=np.float32)
+    shift = x.mean(axis=0, dtype=np.float64)
+    with ThreadPoolExecutor(workers) as pool:
+        parts = list(pool.map(lambda held: moments(x[held], targets[held], w[held], shift=shift), folds))
+        total = reduce(Moments.plus, parts)
+
+        def solve(held: Rows, part: Moments) -> None:
+            out[:, held] = solve_moments(total.plus(part, sign=-1), penalties).predict(x[held])
+
+        list(pool.map(solve, folds, parts))
+    return out
+
+
+@dataclass(frozen=True)
+class _Factors:
+    """Rows, scaled by the square roots of their weights, in an orthonormal basis: what all penalties share.
+
+    ``basis`` (n, r) orthonormal columns; ``values`` (r,) eigenvalues of the Gram matrix; ``root`` (n,) roots of
+    the weights; ``residual`` (n, k) of the weighted targets about their mean; ``projected`` (r, k) them in the basis.
+    """
+
+    basis: Doubles
+    values: Doubles
+    root: Doubles
+    residual: Doubles
+    projected: Doubles
+
+
+def _factorise(x: Floats, targets: Floats, w: Doubles) -> _Factors:
+    root = np.sqrt(w)
+    mean, scale = centre_and_scale(x, w)
+    rows = (x - mean) / scale * root[:, None]
+    if len(x) < x.shape[1]:
+        values, basis = np.linalg.eigh(rows @ rows.T)
+        spanned = values > SPANNED * values[-1]
+        values, basis = values[spanned], basis[:, spanned]
+    else:
+        values, vectors = np.linalg.eigh(rows.T @ rows)
+        spanned = values > SPANNED * values[-1]
+        values = values[spanned]
+        basis = rows @ (vectors[:, spanned] / np.sqrt(values))
+    residual = (targets - w @ targets / w.sum()) * root[:, None]
+    return _Factors(basis, values, root, residual, basis.T @ residual)
+
+
+def _folds_from_factors(
+    factors: _Factors, targets: Floats, folds: Sequence[Rows], penalties: Sequence[float], *, workers: int
+) -> NDArray[np.float32]:
+    out = np.empty((len(penalties), *targets.shape), dtype=np.float32)
+    intercept = factors.root / np.linalg.norm(factors.root)
+
+    def solve(held: Rows) -> None:
+        basis, root = factors.basis[held], factors.root[held, None]
+        free = np.eye(len(held)) - np.outer(intercept[held], intercept[held])
+        for i, penalty in enumerate(penalties):
+            shrunk = factors.values / (factors.values + penalty)
+            residual = factors.residual[held] - basis @ (shrunk[:, None] * factors.projected)
+            left_out = np.linalg.solve(free - (basis * shrunk) @ basis.T, residual)
+            out[i, held] = targets[held] - left_out / root
 
     with ThreadPoolExecutor(workers) as pool:
-        parts = list(pool.map(sums, folds)) if tall else []
-        total = reduce(Moments.plus, parts) if tall else None
-
-        def solve(i: int) -> None:
-            held = folds[i]
-            if total is not None:
-                fitted = _primal(total.plus(parts[i], sign=-1), penalties)
-            else:
-                fitted = fit(x[~held], targets[~held], penalties, weights=w[~held])
-            out[:, held] = fitted.predict(x[held])
-
-        list(pool.map(solve, range(len(folds))))
+        list(pool.map(solve, folds))
     return out
 
 
@@ -160,21 +219,12 @@ def leave_one_out(x: Floats, targets: Floats, penalties: Sequence[float]) -> Dou
     that alone determines its own fit (λ = 0, Hᵢᵢ = 1) gives nan.
     """
     n = len(x)
-    mean, scale = centre_and_scale(x)
-    standard = (x - mean) / scale
-    if n >= x.shape[1]:
-        values, basis = np.linalg.eigh(standard.T @ standard)
-        scores = standard @ basis
-    else:
-        values, basis = np.linalg.eigh(standard @ standard.T)
-        scores = basis * np.sqrt(np.maximum(values, 0.0))
-    centre = targets.mean(axis=0, dtype=np.float64)
-    projected = scores.T @ (targets - centre)
+    factors = _factorise(x, targets, np.ones(n))
     out = np.empty((len(penalties), n, targets.shape[1]))
     for i, penalty in enumerate(penalties):
-        shrunk = _inverse(values, penalty)
-        residual = targets - centre - scores @ (shrunk[:, None] * projected)
-        free = 1 - 1 / n - np.square(scores) @ shrunk
+        shrunk = factors.values / (factors.values + penalty)
+        residual = factors.residual - factors.basis @ (shrunk[:, None] * factors.projected)
+        free = 1 - 1 / n - np.square(factors.basis) @ shrunk
         out[i] = targets - residual / np.where(free > 1e-10, free, np.nan)[:, None]
     return out
 
@@ -203,7 +253,8 @@ def moments(x: Floats, targets: Floats, weights: Doubles, *, shift: Doubles) -> 
     return Moments(shift, float(weights.sum()), sx, st, xx, xt)
 
 
-def _primal(sums: Moments, penalties: Sequence[float]) -> Ridge:
+def solve_moments(sums: Moments, penalties: Sequence[float]) -> Ridge:
+    """Ridge for all penalties from sums over rows: those of shards, or of a sample and what it grew by, added up."""
     mean, centre = sums.x / sums.weight, sums.t / sums.weight
     gram = sums.xx - sums.weight * np.outer(mean, mean)
     scale = _scale(np.diag(gram) / sums.weight, mean + sums.shift)
@@ -228,7 +279,7 @@ def _dual(x: Floats, targets: Floats, weights: Doubles, penalties: Sequence[floa
 
 def _inverse(values: Doubles, penalty: float) -> Doubles:
     """1 / (s + λ), zero in the directions that the rows do not span."""
-    spanned = values > 1e-12 * values[-1]
+    spanned = values > SPANNED * values[-1]
     return np.where(spanned, 1 / np.where(spanned, values + penalty, 1.0), 0.0)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from headstart.backbones import Transferred
 from headstart.data import DECODE_VERSION, RowStore
@@ -62,6 +62,40 @@ class Activations:
         if self.channels_last:
             activation = activation.contiguous(memory_format=torch.channels_last)
         return Batch(activation, torch.from_numpy(self.images.y[numbers]).to(self.device))
+
+
+@dataclass(frozen=True)
+class Passing:
+    """Batches of activations that are not stored: the frozen part runs on every batch, once for all who read it.
+
+    Attributes
+    ----------
+    images : the batches of images.
+    lower : what they run through, in evaluation mode and without a gradient.
+    """
+
+    images: Batches
+    lower: nn.Module
+
+    @property
+    def y(self) -> np.ndarray:
+        """Classes (n,)."""
+        return self.images.y
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def in_order(self) -> Iterator[Batch]:
+        """Activations of all images once, in the order given, as they are."""
+        return map(self._through, self.images.in_order())
+
+    def shuffled(self, epoch: int, *, seed: int, augmentation: Augmentation | None, views: int = 0) -> Iterator[Batch]:
+        """Activations of all images once, in the order and the view of this epoch."""
+        return map(self._through, self.images.shuffled(epoch, seed=seed, augmentation=augmentation, views=views))
+
+    def _through(self, batch: Batch) -> Batch:
+        with torch.no_grad():
+            return Batch(self.lower(batch.x), batch.y)
 
 
 def activations(

@@ -17,15 +17,9 @@ from headstart.backbones import Transferred
 from headstart.bundle.save import save
 from headstart.evidence import METRICS, calibration_error, confusion, interval, log_loss
 from headstart.records import Record, writing
-from headstart.runs.candidates import (
-    Source,
-    Trained,
-    fit_strategy,
-    kept_model,
-    probabilities,
-    start_backbone,
-)
+from headstart.runs.candidates import fit_strategy, probabilities
 from headstart.runs.context import Context, Prepared, keep_predictions
+from headstart.runs.finetuning import Source, Trained, kept_model, start_backbone
 from headstart.strategies import TABLE, frozen_cut
 
 SHOWN_MISTAKES = 12

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from headstart.advice import Calibration, Plan, Unit, make_plan
+from headstart.advice import Plan
 from headstart.backbones import load, resolve
 from headstart.data import MAX_PIXELS
 from headstart.errors import OptionError, RunError
@@ -20,13 +18,14 @@ from headstart.records import Journal, Record, writing
 from headstart.records.files import storage_errors
 from headstart.report import draw, model_card
 from headstart.runs.caching import keep_within_limit
-from headstart.runs.calibrating import calibrate
-from headstart.runs.candidates import Source, run_candidate
+from headstart.runs.candidates import run_candidate
 from headstart.runs.closing import fit_final, test_once, write_bundle, write_metrics
 from headstart.runs.context import Context, Prepared
 from headstart.runs.deciding import reach_verdict
-from headstart.runs.machine import cache_folder, give_back_memory, machine, peak_bytes
+from headstart.runs.finetuning import Source
+from headstart.runs.machine import cache_folder, give_back_memory, peak_bytes
 from headstart.runs.options import Options, parse_budget, text_of
+from headstart.runs.planning import plan_of, planned
 from headstart.runs.preparing import prepare, write_split
 from headstart.runs.probing import timed_probe
 from headstart.runs.run import Run
@@ -170,7 +169,7 @@ def _plan_and_data(
     prepared, found = prepare(context, labelled)
     record = context.journal.get("plan")
     if record is None:
-        record = _make_plan(context, prepared, rows, started=started)
+        record = planned(context, prepared, rows, started=started)
         context.note(record)
     else:
         context.on_record(record)
@@ -180,54 +179,7 @@ def _plan_and_data(
     else:
         _same_data(context, prepared)
         context.on_record(found)
-    return _plan_of(record), prepared
-
-
-def _make_plan(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, started: float) -> Record:
-    options, split = context.options, prepared.split
-    context.progress("measuring this machine", 0, 1)
-    calibrations = calibrate(options.backbones, rows, size=options.size, k=prepared.k, device=context.device)
-    give_back_memory()
-    context.progress("measuring this machine", 1, 1)
-    spent = time.perf_counter() - started
-    counts = (len(split.train), len(split.val), len(split.test))
-    plan = make_plan(rows, calibrations, budget=options.budget, spent=spent, counts=counts, classes=prepared.k)
-    return _plan_record(context, plan, calibrations, spent=spent)
-
-
-def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibration], *, spent: float) -> Record:
-    units = [Unit("start", "reading the images, measuring the machine", spent), *plan.units]
-    return Record(
-        "plan",
-        "plan",
-        seed=context.options.seed,
-        cost={"seconds": spent},
-        detail={
-            "budget_s": context.options.budget,
-            "options": context.options.to_json(),
-            "units": [asdict(unit) for unit in units],
-            "folds": plan.folds,
-            "epochs": plan.epochs,
-            "views": plan.views,
-            "calibration": {name: _calibration(c) for name, c in calibrations.items()},
-            "precision": "float32",
-            "device": context.device.type,
-            "threads": torch.get_num_threads(),
-            "machine": machine(),
-            "notes": list(plan.notes),
-        },
-    )
-
-
-def _plan_of(record: Record) -> Plan:
-    detail = record.detail
-    units = tuple(Unit(**unit) for unit in detail["units"])
-    return Plan(detail["folds"], detail["epochs"], detail["views"], units, tuple(detail["notes"]))
-
-
-def _calibration(c: Calibration) -> dict[str, Any]:
-    above = {row: {"lower_s": a.lower, "step_s": a.step, "bytes": a.bytes} for row, a in c.above.items()}
-    return {"forward_s": c.forward, "step_s": dict(c.step), "heads_s": c.heads, "above": above}
+    return plan_of(record), prepared
 
 
 def _refuse_inside(folder: Path, labelled: Labelled) -> None:
@@ -248,7 +200,7 @@ def _open(folder: Path, options: Options) -> Journal:
             fact = f"{folder} is not empty ({', '.join(sorted(others)[:3])}) and holds no run."
             raise RunError(fact, "Choose another --out.")
         return journal
-    if "views" not in plan.detail:
+    if "trials" not in plan.detail:
         raise RunError(f"{folder} holds a run of an older version of headstart.", "Choose another --out.")
     before, now = plan.detail["options"], options.to_json()
     changed = [key for key in now if before.get(key) != now[key]]

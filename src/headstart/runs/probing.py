@@ -80,6 +80,8 @@ def _screen(context: Context, prepared: Prepared, features: Features, *, indices
 
 def _compete(context: Context, screened: Screened, *, title: str) -> Probed:
     cuts = shortlist(screened.probes, last="top")
+    dear = sum(row.dear for row in HEADS.values())
+    total = len(cuts) * (len(HEADS) - dear) + min(len(cuts), 3) * dear
     competed = compete(
         screened.z,
         screened.y,
@@ -88,8 +90,9 @@ def _compete(context: Context, screened: Screened, *, title: str) -> Probed:
         metric=context.options.metric,
         class_weight=_class_weight(context),
         screened=screened.probes,
-        progress=_counter(context, title, total=len(cuts) * len(HEADS)),
+        progress=_counter(context, title, total=total),
     )
+    context.progress(title, total, total)
     linear = best([p for p in competed if p.cuts == ("top",) and HEADS[p.head].kind == "linear"])
     return Probed(best([*screened.probes, *competed]), linear, screened.probes, tuple(competed))
 

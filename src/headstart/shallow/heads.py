@@ -39,6 +39,7 @@ class HeadRow:
     rows : how many rows it is fitted to at most (None: all), drawn evenly over the classes. Past them its
         time, or what it keeps, grows, and its accuracy hardly does.
     kind : which arrays it is on disk.
+    dear : fitted step by step, not in closed form: it competes only where a cheap one makes it worth while.
     """
 
     name: str
@@ -48,6 +49,7 @@ class HeadRow:
     penalties: tuple[Penalty, ...]
     rows: int | None
     kind: Literal["linear", "neighbours"]
+    dear: bool = False
 
     def make(self, penalty: Penalty = None) -> Head:
         """The estimator, not yet fitted; None leaves the class's own default."""
@@ -74,6 +76,7 @@ HEADS: dict[str, HeadRow] = {
             penalties=(10_000.0, 1_000.0, 100.0, 10.0, 1.0),
             rows=FIT_ROWS,
             kind="linear",
+            dear=True,
         ),
         HeadRow(
             name="discriminant",

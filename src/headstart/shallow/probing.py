@@ -1,8 +1,9 @@
 """Which cut, which head, which penalty: chosen out-of-fold on training rows, without the backbone.
 
-First every cut is screened with ridge, which costs one eigendecomposition a fold. Then all heads compete
-at the few cuts that the screening shortlists. The value of a probe is the best over its penalties on the
-rows that they were compared on, so it is slightly flattering; `headstart.evidence.best_of` corrects for it.
+First every cut is screened with ridge, which costs one factorisation. Then the cheap heads compete at the few
+cuts that the screening shortlists, and logistic regression at the best of these. The value of a probe is the
+best over its penalties on the rows that they were compared on, so it is slightly flattering;
+`headstart.evidence.best_of` corrects for it.
 """
 
 from __future__ import annotations
@@ -102,18 +103,32 @@ def compete(
     screened: Sequence[Probe] = (),
     progress: Callable[[Probe], None] | None = None,
 ) -> list[Probe]:
-    """Every head at every entry of `cuts` (several names: joined), one probe each.
+    """Every cheap head at every entry of `cuts` (several names: joined), one probe each; then the dear ones.
+
+    These are fitted step by step: they compete at the first entry (the customary choice), at the widest, and
+    where a cheap head is best.
 
     Probes that the screening, with the same arguments, has already measured are taken from `screened`.
     Other parameters as in `screen`.
     """
     known = {(probe.cuts, probe.head): probe for probe in screened}
-    probes = []
-    for entry in cuts:
-        for row in HEADS.values():
-            probe = known.get((entry, row.name)) or _probe(entry, row, z, y, folds, metric, class_weight)
-            probes.append(_done(probe, progress))
+    probes: list[Probe] = []
+
+    def measure(entries: Sequence[tuple[str, ...]], rows: Sequence[HeadRow]) -> None:
+        for entry in entries:
+            for row in rows:
+                probe = known.get((entry, row.name)) or _probe(entry, row, z, y, folds, metric, class_weight)
+                probes.append(_done(probe, progress))
+
+    measure(cuts, [row for row in HEADS.values() if not row.dear])
+    measure(_finalists(cuts, probes), [row for row in HEADS.values() if row.dear])
     return probes
+
+
+def _finalists(cuts: Sequence[tuple[str, ...]], probes: Sequence[Probe]) -> list[tuple[str, ...]]:
+    """Where the dear heads compete: at the first entry, at the widest, and where a cheap head is best."""
+    widest = max(probes, key=lambda probe: probe.width).cuts
+    return [entry for entry in cuts if entry in (cuts[0], widest, best(probes).cuts)]
 
 
 def shortlist(screened: Sequence[Probe], *, last: str) -> list[tuple[str, ...]]:

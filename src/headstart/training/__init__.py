@@ -1,8 +1,23 @@
 """The one training loop, and the types it needs."""
 
+from headstart.training.curve import Curve, Point
 from headstart.training.inference import Scores, predict_logits, score
-from headstart.training.loop import Curve, Point, train
+from headstart.training.loop import Trial, train, train_trials
 from headstart.training.objective import Objective
-from headstart.training.recipe import Recipe, finetune, scratch
+from headstart.training.recipe import Recipe, finetune, scratch, variants
 
-__all__ = ["Curve", "Objective", "Point", "Recipe", "Scores", "finetune", "predict_logits", "score", "scratch", "train"]
+__all__ = [
+    "Curve",
+    "Objective",
+    "Point",
+    "Recipe",
+    "Scores",
+    "Trial",
+    "finetune",
+    "predict_logits",
+    "score",
+    "scratch",
+    "train",
+    "train_trials",
+    "variants",
+]

@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from headstart.backbones import Transferred
-from headstart.data.batches import Stream
+from headstart.data.batches import Batch, Stream
 from headstart.errors import InternalError
-from headstart.records.arrays import read_arrays, write_arrays
+from headstart.training.checkpoint import copy_of, resume, save
+from headstart.training.curve import Curve, Point, stop
 from headstart.training.inference import Scores
 from headstart.training.objective import Objective
 from headstart.training.recipe import Recipe
 
-State = dict[str, Tensor]
 
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One of several trainings that go through the same batches: a model, its recipe and its checkpoint."""
 
-@dataclass
-class Point:
-    """One epoch: mean training loss, and loss and accuracy on the part that decides when to stop."""
-
-    epoch: int
-    train_loss: float
-    loss: float
-    value: float
-
-
-@dataclass
-class Curve:
-    """What a training went through. `stopped` says why it ended, `rising` whether it still got better."""
-
-    points: list[Point] = field(default_factory=list)
-    best_epoch: int = 0
-    stopped: str = ""
-
-    @property
-    def still_improving(self) -> bool:
-        """Whether the best epoch was the last one: more epochs might have given more."""
-        return bool(self.points) and self.best_epoch == self.points[-1].epoch
-
-    def to_json(self) -> dict[str, object]:
-        """For records: plain lists and numbers."""
-        return asdict(self) | {"still_improving": self.still_improving}
+    model: Transferred
+    recipe: Recipe
+    checkpoint: Path
 
 
 def train(
@@ -61,71 +40,117 @@ def train(
     checkpoint: Path,
     progress: Callable[[int, int], None],
 ) -> Curve:
-    """Train `model` in place and leave it at its best epoch.
+    """Train `model` in place and leave it at its best epoch: `train_trials` with one trial."""
+    trial = Trial(model, recipe, checkpoint)
+    return train_trials([trial], batches, objective=objective, seed=seed, evaluate=evaluate, progress=progress)[0]
 
-    Epoch 0 is the model as it came: if no epoch lowers the validation loss, that is what is left.
-    After every epoch the whole state goes to `checkpoint`; called again with the same arguments, an
-    interrupted training goes on from there and ends with the same bits.
+
+def train_trials(
+    trials: Sequence[Trial],
+    batches: Stream,
+    *,
+    objective: Objective,
+    seed: int,
+    evaluate: Callable[[nn.Module], Scores],
+    progress: Callable[[int, int], None],
+) -> list[Curve]:
+    """Train all models in place, each batch read once for all of them, and leave each at its best epoch.
+
+    Each ends with the bits that it would have alone. Epoch 0 is the model as it came: if no epoch lowers the
+    validation loss, that is what is left. After every epoch the whole state goes to the checkpoint; called
+    again with the same arguments, an interrupted training goes on from there and ends with the same bits.
 
     Parameters
     ----------
+    trials : their recipes agree in all that decides the batches and how many there are.
     evaluate : gives loss and accuracy on data that `batches` does not hold.
     progress : receives (steps done, steps planned).
 
     Raises
     ------
-    InternalError : a parameter or buffer that should have been frozen has moved.
+    InternalError : a parameter or buffer that should have been frozen has moved, or recipes do not agree.
     """
-    frozen = model.frozen_digest()
-    optimizer = make_optimizer(model, recipe)
+    recipe = trials[0].recipe
+    if len({(r.epochs, r.augmentation, r.views) for r in (trial.recipe for trial in trials)}) != 1:
+        raise InternalError("trials that are trained together must go through the same batches")
     steps = recipe.epochs * len(batches)
-    curve, best = _resume(model, optimizer, checkpoint)
-    if not curve.points:
-        start = evaluate(model)
-        curve.points.append(Point(0, math.nan, start.loss, start.accuracy))
-        best = _copy(model)
+    running = [_Running(trial, objective, evaluate) for trial in trials]
 
-    while not curve.stopped:
-        epoch = curve.points[-1].epoch + 1
-        torch.manual_seed(seed * 1_000_003 + epoch)
-        model.train()
-        losses = []
+    while active := [one for one in running if not one.curve.stopped]:
+        epoch = min(one.curve.epoch for one in active) + 1
+        active = [one for one in active if one.curve.epoch < epoch]
+        for one in active:
+            one.begin(epoch, seed=seed)
         stream = batches.shuffled(epoch, seed=seed, augmentation=recipe.augmentation, views=recipe.views)
-        for step, batch in enumerate(stream):
-            done = (epoch - 1) * len(batches) + step
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * rate(done, steps=steps, warmup=recipe.warmup)
-            loss = torch.stack(list(objective(model, batch, done / steps).values())).sum()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-            optimizer.step()
-            losses.append(loss.item())
+        for done, batch in enumerate(stream, (epoch - 1) * len(batches)):
+            for one in active:
+                one.step(batch, done=done, steps=steps)
             progress(done + 1, steps)
-        scores = evaluate(model)
-        curve.points.append(Point(epoch, sum(losses) / len(losses), scores.loss, scores.accuracy))
-        if scores.loss < curve.points[curve.best_epoch].loss:
-            curve.best_epoch, best = epoch, _copy(model)
-        curve.stopped = _stop(curve, recipe)
-        _save(checkpoint, model, best=best, optimizer=optimizer, curve=curve)
+        for one in active:
+            one.finish(epoch)
 
-    model.load_state_dict(best)
-    model.eval()
-    if model.frozen_digest() != frozen:
-        raise InternalError("A frozen part of the network moved during training.")
-    return curve
+    for one in running:
+        one.close()
+    return [one.curve for one in running]
 
 
-def _stop(curve: Curve, recipe: Recipe) -> str:
-    last = curve.points[-1]
-    if not math.isfinite(last.loss):
-        return "the validation loss was no longer finite"
-    # Counted from the best epoch of training, not from epoch 0: full learning rates first disturb a
-    # network that starts from a fitted head, and it comes back as they fall.
-    best = min(curve.points[1:], key=lambda point: point.loss)
-    if last.epoch - best.epoch >= recipe.patience:
-        return f"the validation loss had not fallen for {recipe.patience} epoch{'s' * (recipe.patience > 1)}"
-    return "all planned epochs were done" if last.epoch >= recipe.epochs else ""
+class _Running:
+    """A trial under way: its optimiser, its curve, its best state, and random numbers of its own."""
+
+    def __init__(self, trial: Trial, objective: Objective, evaluate: Callable[[nn.Module], Scores]) -> None:
+        self.trial, self.model = trial, trial.model
+        self._objective, self._evaluate = objective, evaluate
+        self._frozen = self.model.frozen_digest()
+        self._optimizer = make_optimizer(self.model, trial.recipe)
+        self.curve, self._best = resume(self.model, self._optimizer, trial.checkpoint)
+        if not self.curve.points:
+            start = evaluate(self.model)
+            self.curve.points.append(Point(0, math.nan, start.loss, start.accuracy))
+            self._best = copy_of(self.model)
+
+    def begin(self, epoch: int, *, seed: int) -> None:
+        torch.manual_seed(seed * 1_000_003 + epoch)
+        self._random = _random_state()
+        self.model.train()
+        self._losses: list[float] = []
+
+    def step(self, batch: Batch, *, done: int, steps: int) -> None:
+        # Others step between: what dropout draws must not depend on them.
+        _set_random_state(self._random)
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["peak"] * rate(done, steps=steps, warmup=self.trial.recipe.warmup)
+        loss = torch.stack(list(self._objective(self.model, batch, done / steps).values())).sum()
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self._optimizer.step()
+        self._losses.append(loss.item())
+        self._random = _random_state()
+
+    def finish(self, epoch: int) -> None:
+        scores = self._evaluate(self.model)
+        mean = sum(self._losses) / len(self._losses)
+        self.curve.points.append(Point(epoch, mean, scores.loss, scores.accuracy))
+        if scores.loss < self.curve.lowest:
+            self.curve.best_epoch, self._best = epoch, copy_of(self.model)
+        self.curve.stopped = stop(self.curve, self.trial.recipe)
+        save(self.trial.checkpoint, self.model, best=self._best, optimizer=self._optimizer, curve=self.curve)
+
+    def close(self) -> None:
+        self.model.load_state_dict(self._best)
+        self.model.eval()
+        if self.model.frozen_digest() != self._frozen:
+            raise InternalError("A frozen part of the network moved during training.")
+
+
+def _random_state() -> list[Tensor]:
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
+
+
+def _set_random_state(states: list[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if len(states) > 1:
+        torch.cuda.set_rng_state_all(states[1:])
 
 
 def rate(step: int, *, steps: int, warmup: float) -> float:
@@ -154,41 +179,3 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
         ],
         fused=True,
     )
-
-
-def _copy(model: nn.Module) -> State:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def _save(path: Path, model: nn.Module, *, best: State, optimizer: torch.optim.Optimizer, curve: Curve) -> None:
-    """Everything that the next epoch depends on, as named tensors and JSON: no pickle."""
-    tensors = {f"model.{name}": tensor.detach() for name, tensor in model.state_dict().items()}
-    tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
-    arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
-    write_arrays(path, arrays, about=json.dumps(asdict(curve)))
-
-
-def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> tuple[Curve, State]:
-    """Curve and best state so far; both empty where there is no (whole) checkpoint."""
-    found = read_arrays(path)
-    if found is None:
-        return Curve(), {}
-    saved = json.loads(found[1])
-    parts: dict[str, State] = {"model": {}, "best": {}, "optimizer": {}}
-    for name, array in found[0].items():
-        part, _, key = name.partition(".")
-        parts[part][key] = torch.from_numpy(array)
-    model.load_state_dict(parts["model"])
-    state = optimizer.state_dict()
-    for key, tensor in parts["optimizer"].items():
-        index, _, name = key.partition(".")
-        state["state"].setdefault(int(index), {})[name] = tensor
-    optimizer.load_state_dict(state)
-    for parameter, moments in optimizer.state.items():
-        for name, moment in moments.items():
-            if moment.shape == parameter.shape:
-                # A fused step walks a parameter and its moments in memory order: they have to lie alike.
-                moments[name] = torch.empty_like(parameter, requires_grad=False).copy_(moment)
-    return Curve([Point(**point) for point in saved["points"]], saved["best_epoch"], saved["stopped"]), parts["best"]

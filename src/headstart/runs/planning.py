@@ -1,0 +1,69 @@
+"""The plan of a run as a record: made once from a calibration, replayed whenever the run is resumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from headstart.advice import Calibration, Plan, Unit, make_plan
+from headstart.records import Record
+from headstart.runs.calibrating import calibrate
+from headstart.runs.context import Context, Prepared
+from headstart.runs.machine import give_back_memory, machine
+from headstart.strategies import Strategy
+
+
+def planned(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, started: float) -> Record:
+    """The record ``plan``: some seconds of measuring, and what the budget allows by them."""
+    options, split = context.options, prepared.split
+    context.progress("measuring this machine", 0, 1)
+    calibrations = calibrate(options.backbones, rows, size=options.size, k=prepared.k, device=context.device)
+    give_back_memory()
+    context.progress("measuring this machine", 1, 1)
+    spent = time.perf_counter() - started
+    counts = (len(split.train), len(split.val), len(split.test))
+    plan = make_plan(rows, calibrations, budget=options.budget, spent=spent, counts=counts, classes=prepared.k)
+    return _plan_record(context, plan, calibrations, spent=spent)
+
+
+def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibration], *, spent: float) -> Record:
+    units = [Unit("start", "reading the images, measuring the machine", spent), *plan.units]
+    return Record(
+        "plan",
+        "plan",
+        seed=context.options.seed,
+        cost={"seconds": spent},
+        detail={
+            "budget_s": context.options.budget,
+            "options": context.options.to_json(),
+            "units": [asdict(unit) for unit in units],
+            "folds": plan.folds,
+            "epochs": plan.epochs,
+            "views": plan.views,
+            "trials": plan.trials,
+            "calibration": {name: _calibration(c) for name, c in calibrations.items()},
+            "precision": "float32",
+            "device": context.device.type,
+            "threads": torch.get_num_threads(),
+            "machine": machine(),
+            "notes": list(plan.notes),
+        },
+    )
+
+
+def plan_of(record: Record) -> Plan:
+    """The plan that a record holds."""
+    detail = record.detail
+    units = tuple(Unit(**unit) for unit in detail["units"])
+    return Plan(
+        detail["folds"], detail["epochs"], detail["views"], detail["trials"], units=units, notes=tuple(detail["notes"])
+    )
+
+
+def _calibration(c: Calibration) -> dict[str, Any]:
+    above = {row: {"lower_s": a.lower, "step_s": a.step, "bytes": a.bytes} for row, a in c.above.items()}
+    return {"forward_s": c.forward, "step_s": dict(c.step), "heads_s": c.heads, "above": above}

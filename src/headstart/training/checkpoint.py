@@ -1,0 +1,54 @@
+"""Everything that the next epoch depends on, as named tensors and JSON: no pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from headstart.records.arrays import read_arrays, write_arrays
+from headstart.training.curve import Curve, Point
+
+State = dict[str, Tensor]
+
+
+def copy_of(model: nn.Module) -> State:
+    """Parameters and buffers, as they are now."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def save(path: Path, model: nn.Module, *, best: State, optimizer: torch.optim.Optimizer, curve: Curve) -> None:
+    """Write the state after an epoch; an interrupted training goes on from it with the same bits."""
+    tensors = {f"model.{name}": tensor.detach() for name, tensor in model.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
+    arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+    write_arrays(path, arrays, about=json.dumps(asdict(curve)))
+
+
+def resume(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> tuple[Curve, State]:
+    """Curve and best state so far; both empty where there is no (whole) checkpoint."""
+    found = read_arrays(path)
+    if found is None:
+        return Curve(), {}
+    saved = json.loads(found[1])
+    parts: dict[str, State] = {"model": {}, "best": {}, "optimizer": {}}
+    for name, array in found[0].items():
+        part, _, key = name.partition(".")
+        parts[part][key] = torch.from_numpy(array)
+    model.load_state_dict(parts["model"])
+    state = optimizer.state_dict()
+    for key, tensor in parts["optimizer"].items():
+        index, _, name = key.partition(".")
+        state["state"].setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict(state)
+    for parameter, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            if moment.shape == parameter.shape:
+                # A fused step walks a parameter and its moments in memory order: they have to lie alike.
+                moments[name] = torch.empty_like(parameter, requires_grad=False).copy_(moment)
+    return Curve([Point(**point) for point in saved["points"]], saved["best_epoch"], saved["stopped"]), parts["best"]
