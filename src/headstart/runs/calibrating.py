@@ -20,7 +20,7 @@ from headstart.strategies import Strategy, frozen_cut
 
 BATCH = 16
 ROUNDS = 3
-FITS = 5.5
+FITS = 4.0
 """Logistic regressions like that of `_heads` that the competition of heads costs for every thousand
 images times classes, as measured on three data sets."""
 
