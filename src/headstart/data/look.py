@@ -24,7 +24,8 @@ THUMB = 16
 
 HASH_SIDE = 16
 _STEP = 2  # grey levels: flat areas of a recompressed JPEG waver by one
-_AHEAD = 32
+_AHEAD = 128
+"""Images that may wait: enough that looking goes on while a block of rows is written."""
 
 
 class Looked(NamedTuple):

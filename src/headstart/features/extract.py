@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,7 @@ from headstart.data import DECODE_VERSION, RowStore, Survey
 
 BATCH = 32
 SHARD = 1024
+WRITERS = 4
 SAMPLE = 16
 """Images on which an engine is compared with the reference."""
 
@@ -89,21 +91,49 @@ def extract(
     wanted = {cut: set(store.missing(ids)) for cut, store in stores.items()}
     missing = [key for key in place if any(key in lacking for lacking in wanted.values())]
     title = f"features of {backbone.name}"
-    for start in range(0, len(missing), SHARD):
-        part = missing[start : start + SHARD]
-        shard: dict[str, list[np.ndarray]] = {cut: [] for cut in stores}
-        for first in range(0, len(part), BATCH):
-            chunk = part[first : first + BATCH]
-            pooled = opened.engine(survey.pixels(np.array([place[key] for key in chunk])))
-            for cut, rows in shard.items():
-                rows.append(pooled[cut].astype("f4", copy=False))
-            progress(title, start + first + len(chunk), len(missing))
-        for cut, store in stores.items():
-            lacking = [i for i, key in enumerate(part) if key in wanted[cut]]
-            if lacking:
-                store.put([part[i] for i in lacking], {"z": np.concatenate(shard[cut])[lacking]})
+    with _Writers(stores, wanted) as writers:
+        for start in range(0, len(missing), SHARD):
+            part = missing[start : start + SHARD]
+            shard: dict[str, list[np.ndarray]] = {cut: [] for cut in stores}
+            for first in range(0, len(part), BATCH):
+                chunk = part[first : first + BATCH]
+                pooled = opened.engine(survey.pixels(np.array([place[key] for key in chunk])))
+                for cut, rows in shard.items():
+                    rows.append(pooled[cut].astype("f4", copy=False))
+                progress(title, start + first + len(chunk), len(missing))
+            writers.put(part, shard)
     note = " ".join(filter(None, (opened.note, _damage(stores))))
     return Features(stores, ids, len(missing), opened.engine.name, note)
+
+
+class _Writers:
+    """Shards on their way to the disk, all cuts at once, while the network runs on; at most one shard a cut waits."""
+
+    def __init__(self, stores: Mapping[str, RowStore], wanted: Mapping[str, set[str]]) -> None:
+        self._stores, self._wanted = stores, wanted
+        self._pool = ThreadPoolExecutor(WRITERS)
+        self._waiting: list[Future[None]] = []
+
+    def put(self, ids: Sequence[str], shard: Mapping[str, list[np.ndarray]]) -> None:
+        self._wait()
+        self._waiting = [self._pool.submit(self._put, cut, ids, rows) for cut, rows in shard.items()]
+
+    def _put(self, cut: str, ids: Sequence[str], rows: list[np.ndarray]) -> None:
+        lacking = [i for i, key in enumerate(ids) if key in self._wanted[cut]]
+        if lacking:
+            self._stores[cut].put([ids[i] for i in lacking], {"z": np.concatenate(rows)[lacking]})
+
+    def _wait(self) -> None:
+        for future in self._waiting:
+            future.result()
+
+    def __enter__(self) -> _Writers:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown()  # what is on its way is written, on Ctrl-C too
+        if failed is None:
+            self._wait()
 
 
 def _folder(backbone: Backbone, size: int, cut: str, fingerprint: str, *, engine: str) -> str:

@@ -51,7 +51,17 @@ def _row(title: str, record: Record) -> dict[str, Any]:
         "epochs": _each([str(curve["points"][-1]["epoch"]) for curve in curves]),
         "stopped": "; ".join(reasons),
         "improving": _improving(curves),
+        "tried": _tried(record),
     }
+
+
+def _tried(record: Record) -> str:
+    """The learning rates that were tried together, and which one was kept."""
+    trials = [trial for replicate in record.detail.get("trials") or [] for trial in replicate]
+    if not trials:
+        return ""
+    rates = ", ".join(dict.fromkeys(f"{trial['lr']:.2g}" for trial in trials))
+    return f"learning rates {rates} were tried together; {record.recipe.get('lr', 0):.2g} was kept"
 
 
 def _each(numbers: list[str]) -> str:
