@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""headstart beside fastai's fine_tune and AutoGluon: one backbone, the same weights, images, split and time limit.
+"""headstart beside others: one backbone, the same weights and images, in an environment of their own.
 
 python bench/peers.py            run the cells of bench/grids/peers.toml that are not recorded yet
-python bench/peers.py table      print the table
+python bench/peers.py table      print the tables
+
+The main job stands beside fastai's fine_tune and AutoGluon under the same time limit; cached features and probes
+beside visbench. vertebrae's licence (AGPL) keeps it out: it was read, not run.
 
 Each peer lives in an environment of its own under bench/results/peers, made here when it is first wanted.
 The split is headstart's (near duplicates on one side); the peers are given its validation part for whatever
@@ -15,6 +18,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -87,6 +91,33 @@ def run() -> None:
                     note({"case": case, "seed": seed, "system": peer, **theirs(peer, case, seed)})
 
 
+def cached() -> None:
+    """Features and probe of a folder, cold and warm, each in a process of its own, ours and visbench's in turn."""
+    told = GRID["cached"]
+    for case in told["cases"]:
+        for number in range(told["rounds"]):
+            if done(what="cached", case=case, round=number):
+                continue
+            row: Row = {"what": "cached", "case": case, "round": number}
+            with tempfile.TemporaryDirectory() as folder:
+                for state in ("cold", "warm"):
+                    for system in ("headstart", "visbench"):
+                        row[f"{system}_{state}"] = probed(system, case, Path(folder) / system)
+            note(row)
+
+
+def probed(system: str, case: str, cache: Path) -> Row:
+    """What a system prints of its features and its probe."""
+    python = sys.executable if system == "headstart" else environment(system)
+    arguments = [CASES / case, weights(GRID["backbone"], GRID["size"]), cache, GRID["size"]]
+    command = [python, HERE / f"peers/{system}_run.py", *arguments]
+    ran = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if ran.returncode:
+        return {"failed": ran.stderr.strip().splitlines()[-1][:300]}
+    row: Row = json.loads(ran.stdout.strip().splitlines()[-1])
+    return row
+
+
 def theirs(peer: str, case: str, seed: int) -> Row:
     """What a peer prints at its end; where it fails, its last words."""
     arguments = [RESULTS / f"{case}-{seed}.json", weights(GRID["backbone"], GRID["size"])]
@@ -117,12 +148,34 @@ def note(row: Row) -> None:
         file.write(json.dumps(row | {"machine": machine()}) + "\n")
 
 
+def table_cached() -> None:
+    """Markdown: medians over rounds, and the ratios round by round."""
+    print(
+        "| case | ours: 9 cuts, 5 folds | visbench: one layer, one probe | visbench / ours | accuracy of the probes |"
+    )
+    print("|---|---|---|---|---|")
+    for case in GRID["cached"]["cases"]:
+        rows = [row for row in recorded() if row.get("what") == "cached" and row["case"] == case]
+        for state in ("cold", "warm"):
+            both = [(row[f"headstart_{state}"], row[f"visbench_{state}"]) for row in rows]
+            both = [pair for pair in both if not any("failed" in one for one in pair)]
+            if not both:
+                continue
+            seconds = [[one["extract_s"] + one["probe_s"] for one in pair] for pair in both]
+            ratios = sorted(theirs / ours for ours, theirs in seconds)
+            ours, peer = (np.median(column) for column in zip(*seconds, strict=True))
+            told = f"{np.median(ratios):.1f}× ({ratios[0]:.1f} to {ratios[-1]:.1f})"
+            values = " | ".join(f"{t:.2f} s" for t in (ours, peer))
+            scores = f"{100 * both[0][0]['accuracy']:.1f} out of fold, {100 * both[0][1]['accuracy']:.1f} on a fifth"
+            print(f"| {case}, {state} | {values} | {told} | {scores} |")
+
+
 def table() -> None:
     """Markdown of what is recorded: means over seeds, and differences paired by seed."""
     print("| case | system | test accuracy, mean (least to most) | ours − it, points, by seed | seconds | seeds |")
     print("|---|---|---|---|---|---|")
     for case in GRID["cases"]:
-        rows = [row for row in recorded() if row["case"] == case]
+        rows = [row for row in recorded() if row["case"] == case and "system" in row]
         own = {row["seed"]: row["accuracy"] for row in rows if row["system"] == "headstart"}
         for system in ("headstart", *GRID["systems"]):
             mine = [row for row in rows if row["system"] == system and "accuracy" in row]
@@ -141,5 +194,8 @@ if __name__ == "__main__":
     if sys.argv[1:] not in ([], ["table"]):
         sys.exit(__doc__)
     if not sys.argv[1:]:
+        cached()
         run()
     table()
+    print()
+    table_cached()
