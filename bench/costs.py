@@ -2,6 +2,7 @@
 """What the commands cost, each as a process of its own, on a machine that does nothing else.
 
     python bench/costs.py           measure what is not recorded yet, and print the table
+    python bench/costs.py table     print the table
 
 Seconds are this machine's, which is named beside them; bars: `--help` 0.5 s, `predict` of one image 4 s
 (median of five fresh processes, files in the page cache), the demo 8 minutes with its first table
@@ -148,7 +149,7 @@ def main() -> None:
 
     RECORDS.parent.mkdir(exist_ok=True)
     rows = [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
-    for name, cell in CELLS.items():
+    for name, cell in CELLS.items() if sys.argv[1:] != ["table"] else ():
         if not any(row["what"] == name for row in rows):
             rows.append({"what": name, "how": cell.__doc__, **cell(), "machine": machine()})
             with RECORDS.open("a") as file:

@@ -267,6 +267,18 @@ def frozen() -> None:
                     append(cell | {k: test[k] for k in ("value", "low", "high", "n")})
 
 
+TITLES = {
+    "last_layer": "probe on the last layer",
+    "probe": "probe: best head and cuts",
+    "last_block": "fine-tuning the last block",
+    "upper_half": "fine-tuning the upper half",
+    "all": "fine-tuning everything",
+    "scratch": "training from scratch",
+    "frozen_random": "frozen random network",
+    "final": "**final**",
+}
+
+
 def table() -> None:
     """Markdown of everything recorded; intervals resample seeds, then groups of test images."""
     rows = recorded()
@@ -296,7 +308,9 @@ def table() -> None:
                 "–" if name == "last_layer" else f"{100 * gain[0]:+.1f} ({100 * gain[1]:+.1f} to {100 * gain[2]:+.1f})"
             )
             told = "–".join(str(e) for e in {epochs[0], epochs[-1]}) if epochs[-1] else ""
-            print(f"| {name} | {100 * value[0]:.1f} ({100 * value[1]:.1f}–{100 * value[2]:.1f}) | {shown} | {told} |")
+            print(
+                f"| {TITLES[name]} | {100 * value[0]:.1f} ({100 * value[1]:.1f}–{100 * value[2]:.1f}) | {shown} | {told} |"
+            )
         finals = [cells["final"][s] for s in seeds]
         kinds = ", ".join(f"{f['kind']} ({f['chosen']})" for f in finals)
         print(f"\nVerdicts by seed: {kinds}.")

@@ -207,7 +207,7 @@ def test_a_page_that_could_not_be_drawn_is_drawn_by_the_same_command(headstart: 
         {},
         {"backbones": ("random/resnet18", "packaged/efficientnet_lite1"), "strict": True, "margin": 0.015},
         {"split": (0.333333, 0.333333, 0.333333), "budget": 95.5, "class_weight": "balanced", "metric": "macro_f1"},
-        {"strategy": "last_block", "seed": 7, "size": 96, "device": "cpu", "max_pixels": 1000},
+        {"strategy": "last_block", "seed": 7, "size": 96, "device": "cpu", "max_pixels": 1000, "memory": 4 * 10**9},
     ],
 )
 def test_the_command_on_the_page_asks_the_same_question(

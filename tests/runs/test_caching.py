@@ -17,7 +17,8 @@ from headstart.data.remembered import read_remembered, write_remembered
 from headstart.errors import OptionError, StorageError
 from headstart.problem import Domain
 from headstart.records.arrays import write_arrays
-from headstart.runs.caching import entries, keep_within_limit, parse_bytes, prune, verify
+from headstart.runs.caching import entries, keep_within_limit, prune, verify
+from headstart.runs.options import parse_bytes
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from PIL import Image
 
 from headstart.errors import DataError, OptionError, RunError, StorageError
 from headstart.records import Journal, Record
+from headstart.runs import probing
 from headstart.runs.context import kept_predictions
 from headstart.runs.run import Run
 from headstart.strategies import TABLE
@@ -174,6 +175,26 @@ def test_an_image_above_the_cap_is_broken(small_fit: Fit, tmp_path: Path, digits
     Image.new("L", (300, 300)).save(digits_folder / "0" / "large.png")
     with pytest.raises(DataError, match=r"large\.png"):
         small_fit(tmp_path / "run", strict=True, max_pixels=300 * 299)
+
+
+@pytest.mark.slow
+def test_more_images_than_fit_into_memory_are_drawn_evenly_and_told(
+    small_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "BESIDE", 2e9 - 3.2 * 4 * 200 * 40)  # room for some dozens of images
+    run = small_fit(tmp_path / "run", strategy="probe", memory="2GB")
+    probed = run.records.of("probed")[0]
+    note = probed.detail["note"]
+    assert note.startswith("Heads were fitted to ") and note.endswith("--memory allows no more.")
+    few, all_of_them = (int(word) for word in note.split() if word.isdigit())
+    assert 10 < few < all_of_them
+    assert {record.metrics["n"] for record in run.records.of("probe")} == {few}
+    assert note in run.report.read_text()
+
+
+def test_too_little_memory_is_refused(small_fit: Fit, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"0\.5 GB is too little"):
+        small_fit(tmp_path / "run", memory="500MB")
 
 
 @pytest.mark.parametrize("count", [1, 2])

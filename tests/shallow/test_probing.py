@@ -115,10 +115,10 @@ def test_a_class_may_be_missing_from_a_fold(metric: str) -> None:
 
 def test_many_rows_are_thinned_evenly_and_keep_every_class() -> None:
     y = np.repeat([0, 1, 2], [100, 49, 1])
-    rows = probing._fit_rows(np.arange(N), y, dataclasses.replace(HEADS["logistic"], rows=30))
+    rows = probing.evenly(np.arange(N), y, 30)
     assert len(rows) == len(set(rows)) == 30
     assert np.bincount(y[rows]).tolist() == pytest.approx([19, 10, 1], abs=1)
-    assert len(probing._fit_rows(np.arange(N), y, HEADS["ridge"])) == N
+    assert len(probing.evenly(np.arange(N), y, None)) == N == len(probing.evenly(np.arange(N), y, N))
 
 
 def test_heads_of_few_rows_still_predict_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,7 @@ ClassWeight = Annotated[str, typer.Option(help="balanced weighs rare classes up 
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Make a broken image an error.")]
 MaxPixels = Annotated[int, typer.Option(help="Cap on an image's width x height.")]
+Memory = Annotated[str, typer.Option(metavar="SIZE", help="What the run may take of the machine's memory.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, all else on stderr.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that headstart fit wrote.")]
 
@@ -58,6 +59,7 @@ def fit_command(
     device: Device = "auto",
     strict: Strict = False,
     max_pixels: MaxPixels = 64_000_000,
+    memory: Memory = "3GB",
     as_json: Json = False,
 ) -> None:
     """Labelled images in, an adapted model and the evidence out."""
@@ -80,6 +82,7 @@ def fit_command(
             device=device,
             strict=strict,
             max_pixels=max_pixels,
+            memory=memory,
             progress=terminal.progress,
             on_record=terminal.show,
         )
@@ -149,8 +152,9 @@ def prune_command(
     """Remove the least recently used entries."""
     with Terminal(quiet=as_json) as terminal:
         from headstart.cli.tables import print_pruned
-        from headstart.runs.caching import parse_bytes, prune
+        from headstart.runs.caching import prune
         from headstart.runs.machine import cache_folder
+        from headstart.runs.options import parse_bytes
 
         print_pruned(terminal, prune(cache_folder(), to=parse_bytes(to)), as_json=as_json)
 

@@ -91,6 +91,8 @@ class Terminal:
         elif record.what == "verdict":
             candidates = [r for r in self._shown if r.what == "candidate"]
             self.console.print(terminal.candidate_table(candidates, verdict=record))
+        if record.what in ("probed", "candidate") and record.detail.get("note"):
+            self.console.print(record.detail["note"], markup=False)
 
     def close(self, run: Run, *, as_json: bool) -> None:
         """The end of a fit: verdict, test, spending, and where the page is."""

@@ -47,6 +47,11 @@ class Features:
         """Names of the cuts, from the stem to the top."""
         return tuple(self.stores)
 
+    @property
+    def width(self) -> int:
+        """Features of an image at all cuts together."""
+        return sum(store.read("z", self.ids[:1]).shape[1] for store in self.stores.values())
+
     def at(self, cut: str, rows: np.ndarray | None = None) -> np.ndarray:
         """float32 (n, d) features at `cut`; `rows` selects among the images, all by default."""
         return self.of(cut, self.ids if rows is None else [self.ids[i] for i in rows])

@@ -18,6 +18,7 @@ class Run:
     plan: Record | None
     data: Record | None
     probes: tuple[Record, ...]
+    probed: tuple[Record, ...]
     candidates: tuple[Record, ...]
     verdict: Record | None
     final: Record | None
@@ -75,7 +76,11 @@ def read(folder: Path) -> Run:
     journal = Journal(path)
     single = {what: found[-1] if (found := journal.of(what)) else None for what in _SINGLE}
     return Run(
-        folder=Path(folder), probes=tuple(journal.of("probe")), candidates=tuple(journal.of("candidate")), **single
+        folder=Path(folder),
+        probes=tuple(journal.of("probe")),
+        probed=tuple(journal.of("probed")),
+        candidates=tuple(journal.of("candidate")),
+        **single,
     )
 
 

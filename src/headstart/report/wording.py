@@ -281,5 +281,6 @@ SHOWN: dict[str, Callable[[Any], str]] = {
     "class_weight": str,
     "device": str,
     "max_pixels": str,
+    "memory": lambda size: f"{size / 1e9:g}GB" if size % 10**7 == 0 else str(size),
 }
 """How each option's resolved value is typed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable
@@ -12,16 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.data import RowStore, forget_changed
-from headstart.errors import OptionError
 from headstart.records.arrays import read_arrays
 from headstart.records.files import storage_errors
+from headstart.runs.options import parse_bytes
 
 ROOMS = ("pixels", "features", "activations", "engines", "hashes")
 STORES = ("pixels", "features", "activations")
 A_DAY = 24 * 3600.0
 LIMIT = "20GB"
 """Size to which the cache is shrunk when a run starts, unless HEADSTART_CACHE_LIMIT says another."""
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 @dataclass(frozen=True)
@@ -120,19 +118,3 @@ def verify(cache: Path, *, progress: Callable[[str, int, int], None] = lambda st
                 changed += forget_changed(entry.path)
         progress("verifying the cache", done, len(kept))
     return Verified(len(kept), tuple(damaged), tuple(changed))
-
-
-def parse_bytes(text: str) -> int:
-    """``"1GB"``, ``"500M"``, ``"0"`` → bytes.
-
-    >>> parse_bytes("1.5GB")
-    1500000000
-
-    Raises
-    ------
-    OptionError : not a size.
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)B?\s*", text.upper())
-    if match is None:
-        raise OptionError(f"{text!r} is not a size.", "Write it like 500MB or 1GB.")
-    return int(float(match[1]) * UNITS[match[2]])

@@ -13,7 +13,7 @@ from headstart.evidence import interval, log_loss, softmax
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared, keep_predictions, kept_predictions
 from headstart.runs.finetuning import Source, Trained, fine_tune, start_backbone
-from headstart.runs.probing import features_of, probe, rows_at
+from headstart.runs.probing import features_of, head_rows, probe, rows_at
 from headstart.shallow import arrays, fit_probe, head_module
 from headstart.strategies import Strategy
 from headstart.training import predict_logits
@@ -131,7 +131,8 @@ def _fit_head(
     else:
         title = f"heads on {backbone.name}"
         chosen = probe(context, prepared, features, indices=indices, title=title).best
-    estimator = fit_probe(chosen, rows_at(features, prepared, indices, chosen.cuts), prepared.y[indices])
+    rows = head_rows(context, prepared, features, indices)
+    estimator = fit_probe(chosen, rows_at(features, prepared, rows, chosen.cuts), prepared.y[rows])
     head = head_module(arrays(estimator))
     model = Transferred(backbone, head, cuts=chosen.cuts, frozen="top")
     return Trained(model.eval(), {"head": chosen.head, "penalty": chosen.penalty}, None, len(indices))

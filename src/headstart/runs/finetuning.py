@@ -22,7 +22,7 @@ from headstart.features import Features, Passing, activations
 from headstart.objectives import CrossEntropy
 from headstart.records.arrays import write_arrays
 from headstart.runs.context import Context, Prepared, kept_arrays
-from headstart.runs.probing import Probed, rows_at
+from headstart.runs.probing import Probed, head_rows, rows_at
 from headstart.shallow import Probe, arrays, fit_probe, linear_start
 from headstart.strategies import Strategy, frozen_cut
 from headstart.training import Curve, Recipe, Trial, predict_logits, score, train_trials, variants
@@ -127,7 +127,8 @@ def _start(
         torch.manual_seed(context.options.seed)
         head = nn.Linear(backbone.widths["top"], prepared.k)
     if row.pretrained:
-        _start_head(head, source.probed.linear, source.features, prepared=prepared, fit=fit)
+        rows = head_rows(context, prepared, source.features, fit)
+        _start_head(head, source.probed.linear, source.features, prepared=prepared, fit=rows)
     frozen = frozen_cut(row, backbone.cuts)
     model = Transferred(backbone, head, frozen=frozen, source_statistics=recipe.source_statistics)
     return model.to(context.device).to(memory_format=torch.channels_last)

@@ -24,7 +24,7 @@ from headstart.runs.context import Context, Prepared
 from headstart.runs.deciding import reach_verdict
 from headstart.runs.finetuning import Source
 from headstart.runs.machine import cache_folder, give_back_memory, peak_bytes
-from headstart.runs.options import Options, parse_budget, text_of
+from headstart.runs.options import Options, parse_budget, parse_bytes, text_of
 from headstart.runs.planning import plan_of, planned
 from headstart.runs.preparing import prepare, write_split
 from headstart.runs.probing import timed_probe
@@ -50,6 +50,7 @@ def fit(
     device: str = "auto",
     strict: bool = False,
     max_pixels: int = MAX_PIXELS,
+    memory: str | int = "3GB",
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
     on_record: Callable[[Record], None] = lambda record: None,
 ) -> Run:
@@ -72,6 +73,7 @@ def fit(
     device : ``auto``, ``cpu`` or ``cuda``.
     strict : make a broken image an error; otherwise it is named, counted and left out.
     max_pixels : cap on an image's width × height.
+    memory : what the run may take, like ``"3GB"``; heads are fitted to so many images as that allows.
     progress : told (stage, done, total).
     on_record : told every record.
 
@@ -98,6 +100,7 @@ def fit(
         device=device,
         strict=strict,
         max_pixels=max_pixels,
+        memory=parse_bytes(str(memory)),
     )
     rows, place = chosen(strategy), torch_device(device)
     labelled = read_labelled(data) if isinstance(data, Path | str) else labelled_arrays(*data)

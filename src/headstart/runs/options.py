@@ -13,6 +13,10 @@ from headstart.errors import OptionError
 from headstart.evidence import METRICS
 
 UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+MEMORY = 3 * 10**9
+LEAST_MEMORY = 2 * 10**9
+"""What torch, OpenVINO and a network of common size take by themselves."""
 CLASS_WEIGHTS = ("none", "balanced")
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -29,6 +33,7 @@ class Options:
     split : shares of training, validation and test part.
     class_weight : ``none`` weighs images equally in fitting, ``balanced`` classes.
     margin : share of the metric that is not worth paying for.
+    memory : bytes that the run may take; above them heads are fitted to a part of the images.
     """
 
     data: str
@@ -44,6 +49,7 @@ class Options:
     device: str
     strict: bool
     max_pixels: int = MAX_PIXELS
+    memory: int = MEMORY
 
     def __post_init__(self) -> None:
         if not 32 <= self.size <= 1024:
@@ -63,6 +69,9 @@ class Options:
             raise OptionError(f"A seed of {self.seed} is out of range.", "Choose 0 to 4294967295.")
         if self.max_pixels < 1:
             raise OptionError(f"A cap of {self.max_pixels} pixels leaves no image.", f"The default is {MAX_PIXELS}.")
+        if self.memory < LEAST_MEMORY:
+            fact = f"A memory of {self.memory / 1e9:g} GB is too little for torch and a network."
+            raise OptionError(fact, f"Choose {LEAST_MEMORY / 1e9:g}GB or more; the default is {MEMORY / 1e9:g}GB.")
 
     def to_json(self) -> dict[str, Any]:
         """For the plan's record: what must agree for a run to be resumed."""
@@ -110,3 +119,19 @@ def parse_split(text: str) -> tuple[float, float, float]:
 def text_of(path: Path | str) -> str:
     """A path as it is compared between runs: absolute, links resolved."""
     return str(Path(path).expanduser().resolve())
+
+
+def parse_bytes(text: str) -> int:
+    """``"1GB"``, ``"500M"``, ``"0"`` → bytes.
+
+    >>> parse_bytes("1.5GB")
+    1500000000
+
+    Raises
+    ------
+    OptionError : not a size.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)B?\s*", text.upper())
+    if match is None:
+        raise OptionError(f"{text!r} is not a size.", "Write it like 500MB or 1GB.")
+    return int(float(match[1]) * SIZES[match[2]])

@@ -2,7 +2,7 @@
 
 from headstart.shallow.heads import HEADS, Head, HeadRow, arrays
 from headstart.shallow.modules import head_module, linear_start
-from headstart.shallow.probing import Probe, best, compete, fit_probe, screen, shortlist
+from headstart.shallow.probing import Probe, best, compete, evenly, fit_probe, screen, shortlist
 
 __all__ = [
     "HEADS",
@@ -12,6 +12,7 @@ __all__ = [
     "arrays",
     "best",
     "compete",
+    "evenly",
     "fit_probe",
     "head_module",
     "linear_start",

@@ -161,7 +161,7 @@ def fit_probe(probe: Probe, z: Features, y: Classes) -> Head:
     row = HEADS[probe.head]
     estimator = _estimator(row, probe.penalty, probe.class_weight)
     estimator.set_params(temperature=probe.temperature)
-    features, rows = _joined(z, probe.cuts), _fit_rows(np.arange(len(y)), y, row)
+    features, rows = _joined(z, probe.cuts), evenly(np.arange(len(y)), y, row.rows)
     if len(rows) < len(y):
         features, y = features[rows], y[rows]
     with threadpool_limits(1, user_api="blas"):
@@ -222,7 +222,7 @@ def _out_of_fold(row: HeadRow, z: Singles, y: Classes, folds: Folds, class_weigh
     out = np.empty((len(row.penalties), len(z), int(y.max()) + 1), dtype=np.float32)
 
     def one(fit: Classes, held: Classes) -> None:
-        rows = _fit_rows(fit, y, row)
+        rows = evenly(fit, y, row.rows)
         for i, fitted in enumerate(_fitted(row, z[rows], y[rows], class_weight)):
             logits = fitted.decision_function(z[held])
             out[i, held] = logits.min(axis=1, keepdims=True)
@@ -255,15 +255,15 @@ def _estimator(row: HeadRow, penalty: Penalty, class_weight: str | None) -> Head
     return estimator
 
 
-def _fit_rows(rows: Classes, y: Classes, row: HeadRow) -> Classes:
-    """At most `row.rows` of the rows, the same share of every class and at least one row of each."""
-    if row.rows is None or len(rows) <= row.rows:
+def evenly(rows: Classes, y: Classes, most: int | None) -> Classes:
+    """At most `most` of the rows, the same share of every class and at least one row of each."""
+    if most is None or len(rows) <= most:
         return rows
     mixed = np.random.default_rng(0).permutation(rows)
     by_class = mixed[np.argsort(y[mixed], kind="stable")]
     counts = np.bincount(y[by_class])
     rank = np.arange(len(by_class)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.sort(by_class[np.argsort(rank / counts[y[by_class]], kind="stable")[: row.rows]])
+    return np.sort(by_class[np.argsort(rank / counts[y[by_class]], kind="stable")[:most]])
 
 
 def _joined(z: Features, cuts: tuple[str, ...]) -> Singles:

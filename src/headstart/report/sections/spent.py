@@ -38,9 +38,10 @@ def section(run: Run) -> dict[str, Any] | None:
 
 
 def _departures(run: Run) -> list[str]:
-    """Where a candidate was trained in another way than planned."""
+    """Where something was computed in another way than planned: an engine refused, no room for activations."""
+    probed = [str(note) for r in run.probed if (note := r.detail.get("note"))]
     titled = ((wording.strategy(r.strategy, run.title(r.strategy)), r.detail.get("note")) for r in run.candidates)
-    return [f"{title}: {note}" for title, note in titled if note]
+    return [*probed, *(f"{title}: {note}" for title, note in titled if note)]
 
 
 def _stage(stage: dict[str, Any]) -> Bar:
