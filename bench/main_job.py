@@ -309,7 +309,8 @@ def table() -> None:
             )
             told = "–".join(str(e) for e in {epochs[0], epochs[-1]}) if epochs[-1] else ""
             print(
-                f"| {TITLES[name]} | {100 * value[0]:.1f} ({100 * value[1]:.1f}–{100 * value[2]:.1f}) | {shown} | {told} |"
+                f"| {TITLES[name]} | {100 * value[0]:.1f} ({100 * value[1]:.1f}–{100 * value[2]:.1f}) "
+                f"| {shown} | {told} |"
             )
         finals = [cells["final"][s] for s in seeds]
         kinds = ", ".join(f"{f['kind']} ({f['chosen']})" for f in finals)

@@ -241,7 +241,10 @@ def test_on_an_accelerator_bfloat16_is_measured_and_passes_the_gate(
         for n in (5, 5 * 119)
     ]
     assert offered == [["torch-bf16-cpu"], ["torch-bf16-cpu"]], "two minutes of images are not there to pay back"
-    times["torch-bf16-cpu"] = 2.0
+    reference = EagerEngine(backbone, CPU)
+    preferred = engines._halved(backbone, PIXELS, reference, device=CPU, images=5, prefer=reference.name)
+    assert not list(preferred), "data that grow stay with the engine that they have features of"
+    times["torch-bf16-cpu"] = 2.0 * SLOWER + 0.1
     assert not list(engines._halved(backbone, PIXELS, EagerEngine(backbone, CPU), device=CPU, images=5))
 
 

@@ -102,6 +102,18 @@ def test_the_same_bits_as_from_images(
     assert not all(torch.equal(got[name], fresh[name]) for name in fresh), "it trained"
 
 
+@pytest.mark.parametrize("family", ["test_efficientnet", "test_resnet", "test_convnext", "test_vit", "test_byobnet"])
+def test_a_step_above_the_cut_leaves_the_activations_as_they_are(family: str) -> None:
+    """Several trials read one batch: a first operation in place would spoil it for the next."""
+    model = model_of(load_random(family, size=SIZE, seed=0)).train()
+    batch = next(images(model.backbone).in_order())
+    with torch.no_grad():
+        y = model.backbone.lower(model.frozen)(batch.x)
+    before = y.clone()
+    model.above()(y).sum().backward()
+    assert torch.equal(y, before)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [8, 13, 24])
 def test_the_same_bits_with_a_real_network_and_threads(size: int, store: Store, tmp_path: Path) -> None:

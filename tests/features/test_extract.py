@@ -104,6 +104,22 @@ def test_every_image_is_run_once_and_the_second_time_none(
     np.testing.assert_array_equal(second.at("top")[69], second.at("top")[3])
 
 
+def test_data_that_grow_stay_with_the_engine_that_ran_them(
+    backbone: Backbone, run: Extract, opened: list[Counted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preferred: list[str] = []
+    counted = extract.__globals__["open_engine"]
+
+    def open_engine(*args: object, prefer: str = "", **more: object) -> Opened:
+        preferred.append(prefer)
+        return counted(*args, **more)  # type: ignore[no-any-return]
+
+    monkeypatch.setitem(extract.__globals__, "open_engine", open_engine)
+    run(backbone, range(20))
+    run(backbone, range(25))
+    assert preferred == ["", "openvino-f32"]
+
+
 def test_only_new_images_are_run(backbone: Backbone, run: Extract, opened: list[Counted]) -> None:
     before = run(backbone, range(20)).at("top")
     after = run(backbone, [*range(10, 25), 0])

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from headstart.data.batches import Augmentation, Batch
 from headstart.errors import InternalError
 from headstart.objectives import CrossEntropy
+from headstart.records.arrays import read_arrays
 from headstart.training import Curve, Recipe, Trial, score, train_trials, variants
 
 RECIPE = Recipe(epochs=3, batch_size=8, lr=1e-3, lr_head=1e-3, patience=9)
@@ -118,6 +119,28 @@ def test_interrupted_trials_go_on_even_where_one_is_an_epoch_behind(
 def test_trials_that_need_other_batches_are_refused(toy: Any, tmp_path: Path) -> None:
     with pytest.raises(InternalError, match="same batches"):
         together(toy, tmp_path, [RECIPE, replace(RECIPE, views=2)])
+
+
+def test_a_twin_shares_what_is_frozen_and_trains_apart(toy: Any, tmp_path: Path) -> None:
+    model = toy.model(frozen="blocks.1", source_statistics=True)
+    twin = model.twin()
+    moving = model.moving_state()
+    own, its = model.state_dict(), twin.state_dict()
+    assert 0 < len(moving) < len(own)
+    assert all((own[name].data_ptr() == its[name].data_ptr()) == (name not in moving) for name in own)
+    before = {name: tensor.clone() for name, tensor in own.items()}
+    toy.train(twin, replace(RECIPE, epochs=1), tmp_path / "c")
+    assert all(torch.equal(model.state_dict()[name], before[name]) for name in own)
+    assert not torch.equal(twin.state_dict()["head.weight"], before["head.weight"])
+
+
+def test_a_checkpoint_holds_what_trains_and_no_more(toy: Any, tmp_path: Path) -> None:
+    model = toy.model(frozen="blocks.1", source_statistics=True)
+    toy.train(model, replace(RECIPE, epochs=1), tmp_path / "c")
+    found = read_arrays(tmp_path / "c")
+    assert found is not None
+    kept = {name.removeprefix("model.") for name in found[0] if name.startswith("model.")}
+    assert kept == set(model.moving_state()) and not any(name.startswith("backbone.network.conv_stem") for name in kept)
 
 
 def test_variants_begin_with_the_recipe_itself() -> None:

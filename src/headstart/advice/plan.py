@@ -241,7 +241,7 @@ def _again(costs: Mapping[str, _Cost], share: Mapping[str, int], trials: Mapping
 def _over(seconds: float, *, budget: float, backbones: int) -> str:
     """That what cannot be left out takes longer than the budget, and what would shorten it."""
     fewer = "fewer backbones or " if backbones > 1 else ""
-    needed, given = (f"{t:.0f} seconds" if t < 120 else f"{t / 60:.0f} minutes" for t in (seconds, budget))
+    needed, given = (f"{t:.0f} seconds" if t < 120 else f"{t / 60:.1f} minutes" for t in (seconds, budget))
     fact = f"Features and heads alone should take {needed}, the budget is {given}"
     return f"{fact}: {fewer}fewer images would shorten them."
 

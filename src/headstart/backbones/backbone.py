@@ -105,9 +105,10 @@ class Backbone(nn.Module):
         return nn.Sequential(*(s.module for s in self._segments[start:]))
 
     def compile_blocks(self) -> None:
-        """Have every segment but the stem compiled when it first runs, in place."""
-        for segment in self._segments[1:]:
-            segment.module.compile()
+        """Have every segment but a stem, which no compiler follows, compiled when it first runs, in place."""
+        for segment in self._segments:
+            if segment.cut != "stem":
+                segment.module.compile()
 
     def cut_off_top(self) -> None:
         """Remove the source's classifier: from here on the last cut is ``top``."""
@@ -123,7 +124,7 @@ class Backbone(nn.Module):
 
     def fingerprint(self, cut: str = "top") -> str:
         """Hash of everything that changes the features at `cut`: architecture, size, weights up to it."""
-        return self.fingerprints()[cut]
+        return self.fingerprints()[cut if cut == "logits" else self._segments[self._place(cut)].cut]
 
     def fingerprints(self) -> dict[str, str]:
         """`fingerprint` of every cut: networks that share their lower part share those of its cuts."""

@@ -61,7 +61,7 @@ class Judged:
 
 
 def open_engine(
-    backbone: Backbone, sample: np.ndarray, *, device: torch.device, cache: Path, images: int = 0
+    backbone: Backbone, sample: np.ndarray, *, device: torch.device, cache: Path, images: int = 0, prefer: str = ""
 ) -> Opened:
     """The fastest engine that gives the reference's features on `sample` (uint8, some images).
 
@@ -71,6 +71,7 @@ def open_engine(
     ----------
     cache : where compiled networks are kept.
     images : how many it will run: what compiling for an accelerator has to pay back.
+    prefer : the name of the engine to try first, where one has computed features before.
 
     Raises
     ------
@@ -79,9 +80,9 @@ def open_engine(
     reference, by = EagerEngine(backbone, device), "OpenVINO"
     try:
         if device.type == "cpu":
-            engines: Iterator[tuple[str, Engine]] = graphs.offered(backbone, sample, cache=cache)
+            engines: Iterator[tuple[str, Engine]] = graphs.offered(backbone, sample, cache=cache, prefer=prefer)
         else:
-            engines, by = _halved(backbone, sample, reference, device=device, images=images), "bfloat16"
+            engines, by = _halved(backbone, sample, reference, device=device, images=images, prefer=prefer), "bfloat16"
         expected, doubt = run(reference, sample), ""
         for precision, engine in engines:
             doubt = judge(run(engine, sample), expected).doubt(precision)
@@ -96,14 +97,17 @@ def open_engine(
 
 
 def _halved(
-    backbone: Backbone, sample: np.ndarray, reference: Engine, *, device: torch.device, images: int
+    backbone: Backbone, sample: np.ndarray, reference: Engine, *, device: torch.device, images: int, prefer: str = ""
 ) -> Iterator[tuple[str, Engine]]:
-    """bfloat16 where it is measured to be faster; with compiled blocks where so many images pay that back."""
+    """bfloat16, unless it is measured to be much slower; with compiled blocks where so many images pay that back."""
+    if prefer == reference.name:
+        return
     half = HalfEngine(backbone, device)
     seconds = _least_seconds(half, sample)
-    if seconds >= _least_seconds(reference, sample):
+    if not prefer and seconds > graphs.SLOWER * _least_seconds(reference, sample):
         return
-    if images * seconds / len(sample) > 2 * COMPILING and (compiled := _compiled(backbone, sample, device)):
+    wanted = "compiled" in prefer or (not prefer and images * seconds / len(sample) > 2 * COMPILING)
+    if wanted and (compiled := _compiled(backbone, sample, device)):
         yield "bf16", compiled
     yield "bf16", half
 

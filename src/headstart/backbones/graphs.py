@@ -94,8 +94,10 @@ def _config(precision: str) -> dict[str, str]:
     return {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
 
 
-def offered(backbone: Backbone, sample: np.ndarray, *, cache: Path) -> Iterator[tuple[str, OpenVINOEngine]]:
-    """Engines with their precision, in order of preference, each opened when it is asked for.
+def offered(
+    backbone: Backbone, sample: np.ndarray, *, cache: Path, prefer: str = ""
+) -> Iterator[tuple[str, OpenVINOEngine]]:
+    """Engines with their precision, that of the name `prefer` first, each opened when it is asked for.
 
     What was compiled and timed before is read from `cache`; `sample` (some images, uint8) is what they are timed on.
 
@@ -106,7 +108,8 @@ def offered(backbone: Backbone, sample: np.ndarray, *, cache: Path) -> Iterator[
     path = _kept_at(backbone, cache)
     kept = read_arrays(path, [])
     made = {} if kept else _compile(backbone, sample, path)
-    for precision in json.loads(kept[1]) if kept else list(made):
+    order = json.loads(kept[1]) if kept else list(made)
+    for precision in sorted(order, key=lambda precision: f"openvino-{precision}" != prefer):
         engine = made.get(precision) or _read(path, precision, backbone.cuts)
         if engine is None:
             made = _compile(backbone, sample, path)

@@ -119,9 +119,27 @@ class Transferred(nn.Module):
         """The parameters that training may move."""
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
+    def moving_state(self) -> dict[str, Tensor]:
+        """Parameters and buffers outside the frozen part, by name: all that training may change."""
+        frozen = {place for module in self._frozen_modules() for place in _places(module)}
+        return {name: tensor for name, tensor in self.state_dict().items() if _place(tensor) not in frozen}
+
+    def twin(self) -> Transferred:
+        """A copy that trains apart; what is frozen is shared, not copied."""
+        frozen = (t for module in self._frozen_modules() for t in (*module.parameters(), *module.buffers()))
+        return copy.deepcopy(self, {id(tensor): tensor for tensor in frozen})
+
     def frozen_digest(self) -> str:
         """Hash of the frozen parameters and buffers: equal before and after training, by contract."""
         return state_digest(self._frozen_modules())
+
+
+def _place(tensor: Tensor) -> tuple[int, tuple[int, ...]]:
+    return tensor.data_ptr(), tuple(tensor.shape)
+
+
+def _places(module: nn.Module) -> set[tuple[int, tuple[int, ...]]]:
+    return {_place(tensor) for tensor in module.state_dict().values() if tensor.numel()}
 
 
 def state_digest(modules: Sequence[nn.Module]) -> str:

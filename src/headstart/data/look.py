@@ -25,7 +25,8 @@ THUMB = 16
 HASH_SIDE = 16
 _STEP = 2  # grey levels: flat areas of a recompressed JPEG waver by one
 _AHEAD = 128
-"""Images that may wait: enough that looking goes on while a block of rows is written."""
+_AHEAD_BYTES = 48 * 2**20
+"""Images, and bytes of their squares, that may wait: looking goes on while a block of rows is written."""
 
 
 class Looked(NamedTuple):
@@ -64,14 +65,15 @@ def look(
         return Looked("", reason=error.fact)
 
 
-def in_order(looking: Callable[[int], Looked], indices: Sequence[int]) -> Generator[Looked, None, None]:
+def in_order(looking: Callable[[int], Looked], indices: Sequence[int], *, size: int) -> Generator[Looked, None, None]:
     """Results of `looking`, in order, worked on by all processors, few of them waiting at any time."""
+    ahead = max(os.cpu_count() or 1, min(_AHEAD, _AHEAD_BYTES // (3 * size * size)))
     pool = ThreadPoolExecutor(os.cpu_count())
     waiting: deque[Future[Looked]] = deque()
     try:
         for i in indices:
             waiting.append(pool.submit(looking, i))
-            if len(waiting) >= _AHEAD:
+            if len(waiting) >= ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -6,7 +6,7 @@ or not at all; several processes may add to one store, the worst that happens is
 in it twice.
 
 Opening a store reads headers alone. An array is checked when rows of it are first wanted, so that
-what nobody reads costs nothing and nothing is served unchecked.
+what nobody reads costs nothing and nothing is served unchecked but what this process itself has just written.
 """
 
 from __future__ import annotations

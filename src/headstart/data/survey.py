@@ -117,7 +117,7 @@ def survey(
     looking = partial(look, domain, store, remembered, size=size, max_pixels=max_pixels)
     block = _Block(store, size)
     broken: list[tuple[int, str]] = []
-    with _silent(), closing(in_order(looking, unread)) as all_looked:
+    with _silent(), closing(in_order(looking, unread, size=size)) as all_looked:
         for i, looked in zip(unread, all_looked, strict=True):
             if looked.reason:
                 broken.append((i, looked.reason))
@@ -145,7 +145,7 @@ def _read_again(domain: Domain, store: RowStore, places: Mapping[str, int], size
     """Put rows that the store lost: of the images with these ids, which stand at these places of the domain."""
     block = _Block(store, size)
     looking = partial(look, domain, store, None, size=size, max_pixels=max_pixels)
-    with _silent(), closing(in_order(looking, list(places.values()))) as all_looked:
+    with _silent(), closing(in_order(looking, list(places.values()), size=size)) as all_looked:
         for (key, i), looked in zip(places.items(), all_looked, strict=True):
             if looked.key != key or looked.row is None:
                 fact = f"Pixels of {domain.label_of(i)} were damaged in the cache, and the image has changed or gone."

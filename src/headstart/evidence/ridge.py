@@ -126,7 +126,8 @@ def out_of_fold(
 
     Parameters
     ----------
-    fold : number of each row's fold, ``(n,)``. Others as in `fit`.
+    fold : number of each row's fold, ``(n,)``, at least two of them.
+    penalties : λ > 0. Others as in `fit`.
     workers : folds solved at the same time, in threads; the result does not depend on it.
 
     Returns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -74,7 +74,8 @@ def extract(
 
     What is stored for the same image, weights up to the cut, preprocessing, decoder and engine is not
     computed again, whichever network it was computed with; what is missing is run in batches and stored
-    a shard at a time, so memory stays bounded and an interrupted pass loses at most one shard.
+    a shard at a time, so memory stays bounded and a killed pass loses at most two shards. Where an engine
+    has computed some of these images before, it is preferred: data that grow stay with it.
     """
     ids = tuple(survey.ids[i] for i in indices)
     prints = backbone.fingerprints()
@@ -86,12 +87,14 @@ def extract(
             if cut != "logits"
         }
         if not any(store.missing(ids) for store in stores.values()):
-            return Features(stores, ids, 0, name, _damage(stores))
+            return Features(stores, ids, 0, name, _damage([*opened_stores.values(), stores]))
         opened_stores[name] = stores
     place = dict(zip(ids, indices, strict=True))
     spread = np.linspace(0, len(place) - 1, min(SAMPLE, len(place))).astype(int)
     sample = survey.pixels(np.array(list(place.values()))[spread])
-    opened = open_engine(backbone, sample, device=device, cache=cache, images=len(place))
+    held = {name: sum(key in stores["top"] for key in place) for name, stores in opened_stores.items()}
+    most = max(held, key=held.__getitem__) if any(held.values()) else ""
+    opened = open_engine(backbone, sample, device=device, cache=cache, images=len(place), prefer=most)
     stores = opened_stores[opened.engine.name]
     wanted = {cut: set(store.missing(ids)) for cut, store in stores.items()}
     missing = [key for key in place if any(key in lacking for lacking in wanted.values())]
@@ -107,7 +110,7 @@ def extract(
                     rows.append(pooled[cut].astype("f4", copy=False))
                 progress(title, start + first + len(chunk), len(missing))
             writers.put(part, shard)
-    note = " ".join(filter(None, (opened.note, _damage(stores))))
+    note = " ".join(filter(None, (opened.note, _damage(opened_stores.values()))))
     return Features(stores, ids, len(missing), opened.engine.name, note)
 
 
@@ -155,8 +158,8 @@ def _engine_names(device: torch.device) -> Sequence[str]:
     return tuple(f"{engine}-{device.type}" for engine in ("torch-bf16-compiled", "torch-bf16", "eager-f32"))
 
 
-def _damage(stores: Mapping[str, RowStore]) -> str:
-    damaged = [path for store in stores.values() for path in store.damaged]
+def _damage(stores: Iterable[Mapping[str, RowStore]]) -> str:
+    damaged = [path for by_cut in stores for store in by_cut.values() for path in store.damaged]
     if not damaged:
         return ""
     names = ", ".join(path.name for path in damaged[:5])

@@ -81,6 +81,8 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
         },
     )
     context.note(record)
+    for path in (context.folder / "work").glob(f"{row.name}-*-trial*.safetensors"):
+        path.unlink(missing_ok=True)
     return record
 
 
@@ -135,7 +137,8 @@ def _fit_head(
     estimator = fit_probe(chosen, rows_at(features, prepared, rows, chosen.cuts), prepared.y[rows])
     head = head_module(arrays(estimator))
     model = Transferred(backbone, head, cuts=chosen.cuts, frozen="top")
-    return Trained(model.eval(), {"head": chosen.head, "penalty": chosen.penalty}, None, len(indices))
+    recipe: dict[str, object] = {"head": chosen.head, "penalty": chosen.penalty}
+    return Trained(model.eval(), recipe, None, len(rows), note=features.note)
 
 
 def _judged(

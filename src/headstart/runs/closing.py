@@ -45,6 +45,8 @@ def fit_final(context: Context, prepared: Prepared, plan: Plan, *, chosen: str, 
         made = _finalist(context, prepared, chosen=chosen, source=source)
     if context.journal.get("final") is None:
         context.note(_final_record(context, prepared, made, chosen=chosen, refit=refit, started=started))
+    for path in (context.folder / "work").glob("final-trial*.safetensors"):
+        path.unlink(missing_ok=True)
     return made.model
 
 
@@ -73,7 +75,13 @@ def _final_record(
         seed=context.options.seed,
         recipe=made.recipe,
         cost={"seconds": time.perf_counter() - started, "images": made.images},
-        detail={"curves": [made.curve.to_json()] if made.curve else [], "refit": refit, "title": TABLE[chosen].title},
+        detail={
+            "curves": [made.curve.to_json()] if made.curve else [],
+            "trials": [list(made.trials)] if len(made.trials) > 1 else [],
+            "refit": refit,
+            "title": TABLE[chosen].title,
+            "note": made.note,
+        },
     )
 
 

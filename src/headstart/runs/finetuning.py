@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -72,7 +71,7 @@ def fine_tune(
     recipe = replace(row.recipe(len(parts[0]), epochs=epochs), views=views)
     model = _start(context, prepared, row=row, source=source, recipe=recipe, fit=parts[0])
     trials = [
-        Trial(copy.deepcopy(model) if number else model, one, _numbered(checkpoint, number))
+        Trial(model.twin() if number else model, one, _numbered(checkpoint, number))
         for number, one in enumerate(variants(recipe, tried))
     ]
     curves, note = _train(context, prepared, trials, row=row, parts=parts)

@@ -16,11 +16,13 @@ from headstart.evidence import interval
 from headstart.features import Features, extract
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared
-from headstart.shallow import HEADS, Probe, best, compete, evenly, screen, shortlist
+from headstart.shallow import HEADS, WIDEST, Probe, best, compete, evenly, screen, shortlist
 
 FOLDS = 5
 BESIDE = 1.8e9
 """Bytes that a run takes beside the heads, as measured."""
+FACTORISED = 28
+"""Bytes that a factorisation holds for each row and feature: three arrays of doubles, and one of the joined cuts."""
 COPIES = 3.2
 """Of the features that heads are fitted to, what fitting holds of them at its peak, as measured on 70,000 images."""
 
@@ -33,7 +35,7 @@ class Probed:
     ----------
     best : what a frozen network should be used with.
     linear : the best linear head on the top cut alone, from which fine-tuning starts.
-    probes : all of them.
+    screened, competed : all of them.
     """
 
     best: Probe
@@ -52,8 +54,11 @@ def features_of(context: Context, prepared: Prepared, backbone: Backbone) -> Fea
 
 def head_rows(context: Context, prepared: Prepared, features: Features, indices: np.ndarray) -> np.ndarray:
     """Of the images at `indices`, those that heads are fitted to: all, or as many of each class as memory allows."""
-    room = (context.options.memory - BESIDE) / COPIES
-    return evenly(indices, prepared.y, max(2 * prepared.k, int(room / (4 * features.width))))
+    room, width = context.options.memory - BESIDE, features.width
+    rows = int(room / (COPIES * 4 * width))
+    if rows < FOLDS * WIDEST:  # so few that the joined cuts are factorised, in double precision
+        rows = int(room / (4 * width + FACTORISED * min(width, WIDEST)))
+    return evenly(indices, prepared.y, max(2 * prepared.k, rows))
 
 
 def rows_at(

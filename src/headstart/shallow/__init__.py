@@ -2,10 +2,11 @@
 
 from headstart.shallow.heads import HEADS, Head, HeadRow, arrays
 from headstart.shallow.modules import head_module, linear_start
-from headstart.shallow.probing import Probe, best, compete, evenly, fit_probe, screen, shortlist
+from headstart.shallow.probing import WIDEST, Probe, best, compete, evenly, fit_probe, screen, shortlist
 
 __all__ = [
     "HEADS",
+    "WIDEST",
     "Head",
     "HeadRow",
     "Probe",

@@ -1,6 +1,6 @@
 """Which cut, which head, which penalty: chosen out-of-fold on training rows, without the backbone.
 
-First every cut is screened with ridge, which costs one factorisation. Then the cheap heads compete at the few
+First every cut is screened with ridge, in closed form. Then the cheap heads compete at the few
 cuts that the screening shortlists, and logistic regression at the best of these. The value of a probe is the
 best over its penalties on the rows that they were compared on, so it is slightly flattering;
 `headstart.evidence.best_of` corrects for it.
@@ -132,7 +132,7 @@ def _finalists(cuts: Sequence[tuple[str, ...]], probes: Sequence[Probe]) -> list
 
 
 def shortlist(screened: Sequence[Probe], *, last: str) -> list[tuple[str, ...]]:
-    """The cuts at which all heads compete, at most five entries, doubles dropped.
+    """The cuts at which the cheap heads compete, at most five entries, doubles dropped.
 
     The last cut, as the customary choice; the two cuts of highest value; these two joined; and as many
     cuts as `WIDEST` features hold, best first, joined, so that a layer that is weak alone may still add to

@@ -7,22 +7,34 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from headstart.backbones import Transferred
+from headstart.errors import InternalError
 from headstart.records.arrays import read_arrays, write_arrays
 from headstart.training.curve import Curve, Point
 
 State = dict[str, Tensor]
 
 
-def copy_of(model: nn.Module) -> State:
-    """Parameters and buffers, as they are now."""
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+def copy_of(model: Transferred) -> State:
+    """Parameters and buffers that training may change, as they are now."""
+    return {name: tensor.detach().clone() for name, tensor in model.moving_state().items()}
 
 
-def save(path: Path, model: nn.Module, *, best: State, optimizer: torch.optim.Optimizer, curve: Curve) -> None:
+def put_back(model: Transferred, state: State) -> None:
+    """Give a model the state that `copy_of` took."""
+    here = model.moving_state()
+    if here.keys() != state.keys():
+        raise InternalError("a checkpoint does not hold what this model trains")
+    with torch.no_grad():
+        for name, tensor in state.items():
+            here[name].copy_(tensor)
+
+
+def save(path: Path, model: Transferred, *, best: State, optimizer: torch.optim.Optimizer, curve: Curve) -> None:
     """Write the state after an epoch; an interrupted training goes on from it with the same bits."""
-    tensors = {f"model.{name}": tensor.detach() for name, tensor in model.state_dict().items()}
+    tensors = {f"model.{name}": tensor.detach() for name, tensor in model.moving_state().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
@@ -30,7 +42,7 @@ def save(path: Path, model: nn.Module, *, best: State, optimizer: torch.optim.Op
     write_arrays(path, arrays, about=json.dumps(asdict(curve)))
 
 
-def resume(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> tuple[Curve, State]:
+def resume(model: Transferred, optimizer: torch.optim.Optimizer, path: Path) -> tuple[Curve, State]:
     """Curve and best state so far; both empty where there is no (whole) checkpoint."""
     found = read_arrays(path)
     if found is None:
@@ -40,7 +52,7 @@ def resume(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> tu
     for name, array in found[0].items():
         part, _, key = name.partition(".")
         parts[part][key] = torch.from_numpy(array)
-    model.load_state_dict(parts["model"])
+    put_back(model, parts["model"])
     state = optimizer.state_dict()
     for key, tensor in parts["optimizer"].items():
         index, _, name = key.partition(".")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from headstart.backbones import Transferred
 from headstart.data.batches import Batch, Stream
 from headstart.errors import InternalError
-from headstart.training.checkpoint import copy_of, resume, save
+from headstart.training.checkpoint import copy_of, put_back, resume, save
 from headstart.training.curve import Curve, Point, stop
 from headstart.training.inference import Scores
 from headstart.training.objective import Objective
@@ -100,6 +100,7 @@ class _Running:
     def __init__(self, trial: Trial, objective: Objective, evaluate: Callable[[nn.Module], Scores]) -> None:
         self.trial, self.model = trial, trial.model
         self._objective, self._evaluate = objective, evaluate
+        self._device = next(self.model.parameters()).device
         self._frozen = self.model.frozen_digest()
         self._optimizer = make_optimizer(self.model, trial.recipe)
         self.curve, self._best = resume(self.model, self._optimizer, trial.checkpoint)
@@ -110,13 +111,13 @@ class _Running:
 
     def begin(self, epoch: int, *, seed: int) -> None:
         torch.manual_seed(seed * 1_000_003 + epoch)
-        self._random = _random_state()
+        self._random = _random_state(self._device)
         self.model.train()
         self._losses: list[float] = []
 
     def step(self, batch: Batch, *, done: int, steps: int) -> None:
         # Others step between: what dropout draws must not depend on them.
-        _set_random_state(self._random)
+        _set_random_state(self._random, self._device)
         for group in self._optimizer.param_groups:
             group["lr"] = group["peak"] * rate(done, steps=steps, warmup=self.trial.recipe.warmup)
         loss = torch.stack(list(self._objective(self.model, batch, done / steps).values())).sum()
@@ -125,7 +126,7 @@ class _Running:
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self._optimizer.step()
         self._losses.append(loss.item())
-        self._random = _random_state()
+        self._random = _random_state(self._device)
 
     def finish(self, epoch: int) -> None:
         scores = self._evaluate(self.model)
@@ -137,20 +138,20 @@ class _Running:
         save(self.trial.checkpoint, self.model, best=self._best, optimizer=self._optimizer, curve=self.curve)
 
     def close(self) -> None:
-        self.model.load_state_dict(self._best)
+        put_back(self.model, self._best)
         self.model.eval()
         if self.model.frozen_digest() != self._frozen:
             raise InternalError("A frozen part of the network moved during training.")
 
 
-def _random_state() -> list[Tensor]:
-    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
+def _random_state(device: torch.device) -> list[Tensor]:
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
 
 
-def _set_random_state(states: list[Tensor]) -> None:
+def _set_random_state(states: list[Tensor], device: torch.device) -> None:
     torch.set_rng_state(states[0])
-    if len(states) > 1:
-        torch.cuda.set_rng_state_all(states[1:])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
 
 
 def rate(step: int, *, steps: int, warmup: float) -> float:

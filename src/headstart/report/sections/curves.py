@@ -56,12 +56,13 @@ def _row(title: str, record: Record) -> dict[str, Any]:
 
 
 def _tried(record: Record) -> str:
-    """The learning rates that were tried together, and which one was kept."""
-    trials = [trial for replicate in record.detail.get("trials") or [] for trial in replicate]
-    if not trials:
+    """How many learning rates and decays were tried together, and which ones were kept."""
+    replicates = [trials for trials in record.detail.get("trials") or [] if trials]
+    if not replicates:
         return ""
-    rates = ", ".join(dict.fromkeys(f"{trial['lr']:.2g}" for trial in trials))
-    return f"learning rates {rates} were tried together; {record.recipe.get('lr', 0):.2g} was kept"
+    kept = [min(trials, key=lambda trial: trial["loss"]) for trials in replicates]
+    rates = _each([f"{trial['lr']:.2g} (decay {trial['weight_decay']:.2g})" for trial in kept])
+    return f"of {len(replicates[0])} learning rates and decays tried together {rates} was kept"
 
 
 def _each(numbers: list[str]) -> str:
