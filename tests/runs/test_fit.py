@@ -181,7 +181,7 @@ def test_an_image_above_the_cap_is_broken(small_fit: Fit, tmp_path: Path, digits
 def test_more_images_than_fit_into_memory_are_drawn_evenly_and_told(
     small_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probing, "BESIDE", 2e9 - 3.2 * 4 * 200 * 40)  # room for some dozens of images
+    monkeypatch.setattr(probing, "BESIDE", 2e9 - 32 * 496 * 40)  # room for some dozens of images
     run = small_fit(tmp_path / "run", strategy="probe", memory="2GB")
     probed = run.records.of("probed")[0]
     note = probed.detail["note"]

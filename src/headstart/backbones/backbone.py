@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,21 +132,25 @@ class Backbone(nn.Module):
         classifier = self.network.get_classifier()
         # Some heads hold the classifier beside the pooling; it does not change what is pooled.
         outside = _identities(classifier)
-        found: dict[str, str] = {}
-        digest = hashlib.blake2b(f"{self.architecture}|{self.preprocessing}".encode(), digest_size=16)
-        for segment in self._segments:
-            _add(digest, [t for t in _tensors(segment.module) if id(t) not in outside])
-            found[segment.cut] = digest.hexdigest()
+        parts = {
+            segment.cut: [t for t in _tensors(segment.module) if id(t) not in outside] for segment in self._segments
+        }
         if "logits" in self.cuts:
-            _add(digest, _tensors(classifier))
-            found["logits"] = digest.hexdigest()
+            parts["logits"] = _tensors(classifier)
+        digest = hashlib.blake2b(f"{self.architecture}|{self.preprocessing}".encode(), digest_size=16)
+        found: dict[str, str] = {}
+        with ThreadPoolExecutor() as pool:
+            for cut, own in zip(parts, pool.map(_hash, parts.values()), strict=True):
+                digest.update(own)
+                found[cut] = digest.hexdigest()
         return found
 
 
-def _add(digest: hashlib.blake2b, tensors: list[Tensor]) -> None:
-    digest.update(str(len(tensors)).encode())
+def _hash(tensors: list[Tensor]) -> bytes:
+    digest = hashlib.blake2b(str(len(tensors)).encode(), digest_size=32)
     for tensor in tensors:
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.digest()
 
 
 def _tensors(module: nn.Module) -> list[Tensor]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache as once
 from importlib import metadata
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def extract(
             for cut in backbone.cuts
             if cut != "logits"
         }
-        if not any(store.missing(ids) for store in stores.values()):
+        if not any(_missing(stores, ids).values()):
             return Features(stores, ids, 0, name, _damage([*opened_stores.values(), stores]))
         opened_stores[name] = stores
     place = dict(zip(ids, indices, strict=True))
@@ -96,7 +97,7 @@ def extract(
     most = max(held, key=held.__getitem__) if any(held.values()) else ""
     opened = open_engine(backbone, sample, device=device, cache=cache, images=len(place), prefer=most)
     stores = opened_stores[opened.engine.name]
-    wanted = {cut: set(store.missing(ids)) for cut, store in stores.items()}
+    wanted = {cut: set(lacking) for cut, lacking in _missing(stores, ids).items()}
     missing = [key for key in place if any(key in lacking for lacking in wanted.values())]
     title = f"features of {backbone.name}"
     with _Writers(stores, wanted) as writers:
@@ -146,10 +147,21 @@ class _Writers:
 
 def _folder(backbone: Backbone, size: int, cut: str, fingerprint: str, *, engine: str) -> str:
     """Where features at a cut of images decoded this way, run by this engine, are kept."""
-    version = metadata.version("openvino" if engine.startswith("openvino") else "torch")
+    version = _version("openvino" if engine.startswith("openvino") else "torch")
     key = f"{fingerprint}|{size}|{DECODE_VERSION}|{engine}-{version}"
     digest = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
     return f"{backbone.architecture}-{size}-{cut}-{digest}"
+
+
+def _missing(stores: Mapping[str, RowStore], ids: Sequence[str]) -> dict[str, list[str]]:
+    """Ids that have no whole row, by cut; checksums of several cuts are compared at a time."""
+    with ThreadPoolExecutor(WRITERS) as pool:
+        return dict(zip(stores, pool.map(lambda store: store.missing(ids), stores.values()), strict=True))
+
+
+@once
+def _version(package: str) -> str:
+    return metadata.version(package)
 
 
 def _engine_names(device: torch.device) -> Sequence[str]:

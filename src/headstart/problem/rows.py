@@ -61,4 +61,4 @@ def few(names: Sequence[str], *, most: int = 3) -> str:
 
 
 def _below(path: Path, root: Path) -> str:
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+    return path.as_posix().removeprefix(f"{root.as_posix()}/")

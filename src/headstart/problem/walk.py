@@ -66,7 +66,7 @@ def files_under(folder: Path) -> list[Path]:
             inner, files = listing(current)
             found += files
             waiting += reversed(inner)
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    return sorted(found, key=Path.as_posix)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
