@@ -117,17 +117,22 @@ def twice(cache: Path) -> int:
     return count
 
 
-def steps_again(told: Path, titles: str, epoch: int) -> int:
-    """Steps of training that were done again although their epoch had been finished before."""
-    again, reached, last = 0, 0, ""
+def steps_again(told: Path, title: str, epochs: int) -> int:
+    """Steps of training that were done again although their epoch had been finished before.
+
+    The candidate and the model that is handed back bear one title; they differ in how many steps are planned.
+    """
+    again, reached, last = 0, Counter[str](), dict[str, str]()
     for line in told.read_text().splitlines():
-        pid, stage, done, _ = line.split("\t")
-        if stage != titles:
+        pid, stage, done, total = line.split("\t")
+        if stage != title:
             continue
-        if pid != last and int(done) <= (reached // epoch - 1) * epoch:
-            # The kill may have come between an epoch's last step and its checkpoint: that one epoch may repeat.
-            again += reached // epoch * epoch - int(done) + 1
-        reached, last = max(reached, int(done)), pid
+        epoch = int(total) // epochs
+        # The kill may have come between an epoch's last step and its checkpoint: that one epoch may repeat.
+        finished = (reached[total] // epoch - 1) * epoch
+        if pid != last.get(total) and int(done) <= finished:
+            again += finished - int(done) + 1
+        reached[total], last[total] = max(reached[total], int(done)), pid
     return again
 
 
@@ -142,7 +147,7 @@ def kills(share: int, of: int) -> None:
         data = subset(told["case"], told["classes"], told["images"], work / "data")
         assert Child(data, work / "unbroken", work / "cache", work / "told-unbroken").ended(900)
         expected, plan = outcome(work / "unbroken"), (work / "unbroken/records.jsonl").read_text().splitlines()[0]
-        epoch = steps_an_epoch(work / "told-unbroken", expected)
+        epochs = int(expected[f"candidate/{told['strategy']}"]["recipe"]["epochs"])
         # The first run with this plan is not killed: it says how long one takes.
         seconds = 0.0
         while killed < wanted:
@@ -167,19 +172,12 @@ def kills(share: int, of: int) -> None:
                     "kills": kills_here,
                     "differs": sorted(k for k in expected.keys() | got.keys() if expected.get(k) != got.get(k)),
                     "rows_twice": twice(trial / "cache"),
-                    "steps_again": steps_again(trial / "told", told["title"], epoch),
+                    "steps_again": steps_again(trial / "told", told["title"], epochs),
                     "unbroken_s": seconds,
                 }
             )
             killed += kills_here
             shutil.rmtree(trial)
-
-
-def steps_an_epoch(told: Path, expected: dict[str, Any]) -> int:
-    """Steps of an epoch of the run's fine-tuning."""
-    last = [line.split("\t") for line in told.read_text().splitlines() if line.split("\t")[1] == GRID["kills"]["title"]]
-    epochs = expected[f"candidate/{GRID['kills']['strategy']}"]["recipe"]["epochs"]
-    return int(last[-1][3]) // int(epochs)
 
 
 @contextmanager
