@@ -117,22 +117,33 @@ def twice(cache: Path) -> int:
     return count
 
 
-def steps_again(told: Path, title: str, epochs: int) -> int:
-    """Steps of training that were done again although their epoch had been finished before.
+def told_steps(told: Path, title: str) -> list[tuple[str, int, int]]:
+    """Process, step and planned steps of every step of training that was told, in order."""
+    lines = (line.split("\t") for line in told.read_text().splitlines())
+    return [(pid, int(done), int(total)) for pid, stage, done, total in lines if stage == title]
 
-    The candidate and the model that is handed back bear one title; they differ in how many steps are planned.
-    """
-    again, reached, last = 0, Counter[str](), dict[str, str]()
-    for line in told.read_text().splitlines():
-        pid, stage, done, total = line.split("\t")
-        if stage != title:
-            continue
-        epoch = int(total) // epochs
-        # The kill may have come between an epoch's last step and its checkpoint: that one epoch may repeat.
-        finished = (reached[total] // epoch - 1) * epoch
-        if pid != last.get(total) and int(done) <= finished:
-            again += finished - int(done) + 1
-        reached[total], last[total] = max(reached[total], int(done)), pid
+
+def trainings(told: Path, title: str) -> list[int]:
+    """Steps of every training of an unbroken run (one a fold, and the last one), in order."""
+    steps = [done for _, done, _ in told_steps(told, title)]
+    ends = [at for at in range(1, len(steps)) if steps[at] == 1]
+    return [steps[at - 1] for at in ends] + steps[-1:]
+
+
+def steps_again(told: Path, title: str, *, epochs: int, lengths: list[int]) -> int:
+    """Steps of training that were done again although their epoch had been finished before."""
+    again, number, reached = 0, 0, 0
+    last, before = "", 0
+    for pid, done, total in told_steps(told, title):
+        epoch = total // epochs
+        ended = reached == lengths[number] and done == 1 and lengths[number] > epoch
+        if (pid == last and done <= before) or (pid != last and ended):
+            number, reached = number + 1, 0
+        elif pid != last:
+            # The kill may have come between an epoch's last step and its checkpoint: that one epoch may repeat.
+            finished = (reached // epoch - 1) * epoch
+            again += max(0, finished - done + 1)
+        reached, last, before = max(reached, done), pid, done
     return again
 
 
@@ -147,6 +158,7 @@ def kills(share: int, of: int) -> None:
         data = subset(told["case"], told["classes"], told["images"], work / "data")
         assert Child(data, work / "unbroken", work / "cache", work / "told-unbroken").ended(900)
         expected, plan = outcome(work / "unbroken"), (work / "unbroken/records.jsonl").read_text().splitlines()[0]
+        lengths = trainings(work / "told-unbroken", told["title"])
         epochs = int(expected[f"candidate/{told['strategy']}"]["recipe"]["epochs"])
         # The first run with this plan is not killed: it says how long one takes.
         seconds = 0.0
@@ -172,7 +184,7 @@ def kills(share: int, of: int) -> None:
                     "kills": kills_here,
                     "differs": sorted(k for k in expected.keys() | got.keys() if expected.get(k) != got.get(k)),
                     "rows_twice": twice(trial / "cache"),
-                    "steps_again": steps_again(trial / "told", told["title"], epochs),
+                    "steps_again": steps_again(trial / "told", told["title"], epochs=epochs, lengths=lengths),
                     "unbroken_s": seconds,
                 }
             )
