@@ -89,7 +89,16 @@ def screen(
     OptionError : the metric is unknown.
     InternalError : the folds do not evaluate every row once, by a model of all other rows.
     """
-    return [_done(_probe((cut,), HEADS["ridge"], z, y, folds, metric, class_weight), progress) for cut in z]
+    widest_first = sorted(z, key=lambda cut: -z[cut].shape[1])
+    together = min(os.cpu_count() or 1, max(1, HELD // (4 * z[widest_first[0]].nbytes)))
+
+    def probe(cut: str) -> Probe:
+        return _probe((cut,), HEADS["ridge"], z, y, folds, metric, class_weight, workers=1 if together > 1 else None)
+
+    # Limited here too, so that what one thread gives back at its end is not more than another may use.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(together) as pool:
+        under_way = {cut: pool.submit(probe, cut) for cut in widest_first}
+        return [_done(under_way[cut].result(), progress) for cut in z]
 
 
 def compete(
@@ -177,6 +186,8 @@ def _probe(
     folds: Folds,
     metric: str,
     class_weight: str | None,
+    *,
+    workers: int | None = None,
 ) -> Probe:
     if metric not in METRICS:
         raise OptionError(f"there is no metric {metric!r}", f"Choose one of {', '.join(METRICS)}.")
@@ -186,7 +197,7 @@ def _probe(
     # Folds side by side on one thread each: small products gain nothing from threads of their own, and
     # lose much by waiting for each other where the machine is shared.
     with threadpool_limits(1, user_api="blas"):
-        logits = out_of_fold(row, features, y, folds, class_weight)
+        logits = out_of_fold(row, features, y, folds, class_weight, workers or _workers(folds, features))
     values = [float(METRICS[metric](y, each.argmax(axis=1))) for each in logits]
     at = int(np.argmax(values))
     return Probe(
@@ -205,18 +216,18 @@ def _probe(
 
 
 def _ridge_out_of_fold(
-    row: HeadRow, z: Singles, y: Classes, folds: Folds, class_weight: str | None
+    row: HeadRow, z: Singles, y: Classes, folds: Folds, class_weight: str | None, workers: int
 ) -> NDArray[np.float32]:
     """Logits ``(p, n, k)`` of all penalties, in closed form."""
     k = int(y.max()) + 1
     penalties = [float(penalty) for penalty in row.penalties if penalty is not None]
     weights = row_weights(y, k, class_weight)
-    return ridge.out_of_fold(
-        z, np.eye(k)[y], _fold_of(folds, len(y)), penalties, weights=weights, workers=_workers(folds, z)
-    )
+    return ridge.out_of_fold(z, np.eye(k)[y], _fold_of(folds, len(y)), penalties, weights=weights, workers=workers)
 
 
-def _out_of_fold(row: HeadRow, z: Singles, y: Classes, folds: Folds, class_weight: str | None) -> NDArray[np.float32]:
+def _out_of_fold(
+    row: HeadRow, z: Singles, y: Classes, folds: Folds, class_weight: str | None, workers: int
+) -> NDArray[np.float32]:
     """Logits ``(p, n, k)`` of all penalties; a class that a fold has no row of gets the row's lowest logit."""
     _fold_of(folds, len(y))
     out = np.empty((len(row.penalties), len(z), int(y.max()) + 1), dtype=np.float32)
@@ -228,7 +239,7 @@ def _out_of_fold(row: HeadRow, z: Singles, y: Classes, folds: Folds, class_weigh
             out[i, held] = logits.min(axis=1, keepdims=True)
             out[i, held[:, None], fitted.classes_] = logits
 
-    with ThreadPoolExecutor(_workers(folds, z)) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         list(pool.map(one, *zip(*folds, strict=True)))
     return out
 
