@@ -40,18 +40,21 @@ def heads() -> None:
             times.append((ours, time.perf_counter() - started))
             best = max(best, float(np.mean(next(iter(fitted.scores_.values())), axis=0).max()))
         started = time.perf_counter()
+        screen(z, y, parts)
+        at_once = time.perf_counter() - started
+        started = time.perf_counter()
         competed = compete(z, y, parts, cuts=shortlist(screened, last="top"), screened=screened)
         ratios = sorted(peer / ours for ours, peer in times)
-        ours, peer = (sum(one) for one in zip(*times, strict=True))
+        peer = sum(theirs for _, theirs in times)
         note(
             {
                 "what": "heads",
                 "case": case,
                 "bar": GRID["heads"]["bar"],
-                "ours_s": ours,
+                "ours_s": at_once,
                 "competition_s": time.perf_counter() - started,
                 "peer_s": peer,
-                "ratio": [ratios[0], peer / ours, ratios[-1]],
+                "ratio": [ratios[0], peer / at_once, ratios[-1]],
                 "ours": max(probe.value for probe in screened),
                 "competed": max(probe.value for probe in competed),
                 "peer": best,

@@ -90,7 +90,7 @@ def screen(
     InternalError : the folds do not evaluate every row once, by a model of all other rows.
     """
     widest_first = sorted(z, key=lambda cut: -z[cut].shape[1])
-    together = min(os.cpu_count() or 1, max(1, HELD // (4 * z[widest_first[0]].nbytes)))
+    together = min(os.cpu_count() or 1, len(z), max(1, HELD // (4 * z[widest_first[0]].nbytes)))
 
     def probe(cut: str) -> Probe:
         return _probe((cut,), HEADS["ridge"], z, y, folds, metric, class_weight, workers=1 if together > 1 else None)
