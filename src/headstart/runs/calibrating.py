@@ -8,7 +8,6 @@ from statistics import median
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 from torch import nn
 
 from headstart.advice import Above, Calibration
@@ -16,6 +15,7 @@ from headstart.backbones import Backbone, Transferred, load
 from headstart.data.batches import Augmentation, Batch, draw
 from headstart.objectives import CrossEntropy
 from headstart.shallow.logistic import LogisticHead
+from headstart.shallow.threads import one_thread
 from headstart.strategies import Strategy, frozen_cut
 
 BATCH = 16
@@ -83,7 +83,7 @@ def _heads() -> float:
     classes = np.arange(1280) % 10
     z = np.random.default_rng(0).normal(size=(1280, 640)).astype("f4") + 0.1 * classes[:, None].astype("f4")
     times = []
-    with threadpool_limits(1, user_api="blas"):
+    with one_thread():
         for _ in range(ROUNDS):
             started = time.perf_counter()
             LogisticHead().fit(z, classes)

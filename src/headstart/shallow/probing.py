@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from headstart.errors import InternalError, OptionError
 from headstart.evidence import ridge
@@ -25,6 +24,7 @@ from headstart.evidence.metrics import METRICS, Classes
 from headstart.shallow.heads import HEADS, Head, HeadRow, Penalty
 from headstart.shallow.linear import Indices, Singles, row_weights
 from headstart.shallow.logistic import LogisticHead
+from headstart.shallow.threads import one_thread
 
 Folds = Sequence[tuple[Classes, Classes]]
 Features = Mapping[str, Singles]
@@ -96,7 +96,7 @@ def screen(
         return _probe((cut,), HEADS["ridge"], z, y, folds, metric, class_weight, workers=1 if together > 1 else None)
 
     # Limited here too, so that what one thread gives back at its end is not more than another may use.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(together) as pool:
+    with one_thread(), ThreadPoolExecutor(together) as pool:
         under_way = {cut: pool.submit(probe, cut) for cut in widest_first}
         return [_done(under_way[cut].result(), progress) for cut in z]
 
@@ -173,7 +173,7 @@ def fit_probe(probe: Probe, z: Features, y: Classes) -> Head:
     features, rows = _joined(z, probe.cuts), evenly(np.arange(len(y)), y, row.rows)
     if len(rows) < len(y):
         features, y = features[rows], y[rows]
-    with threadpool_limits(1, user_api="blas"):
+    with one_thread():
         estimator.fit(features, y)
     return estimator
 
@@ -194,9 +194,8 @@ def _probe(
     started = time.perf_counter()
     features = _joined(z, cuts)
     out_of_fold = _ridge_out_of_fold if row.name == "ridge" else _out_of_fold
-    # Folds side by side on one thread each: small products gain nothing from threads of their own, and
-    # lose much by waiting for each other where the machine is shared.
-    with threadpool_limits(1, user_api="blas"):
+    # Folds side by side, on one thread each.
+    with one_thread():
         logits = out_of_fold(row, features, y, folds, class_weight, workers or _workers(folds, features))
     values = [float(METRICS[metric](y, each.argmax(axis=1))) for each in logits]
     at = int(np.argmax(values))
