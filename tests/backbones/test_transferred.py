@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ from headstart.data.batches import Batches
 from headstart.errors import InternalError
 from headstart.objectives import CrossEntropy
 from headstart.strategies import TABLE, Strategy, frozen_cut
-from headstart.training import Recipe, Scores, finetune, train
+from headstart.training import Recipe, Scores, finetune, gradual, train
+from headstart.training.loop import make_optimizer
+from headstart.training.recipe import held_cut
 
 Load = Callable[[str], Backbone]
 FAST = ("test_resnet", "mobilenetv3_small_050", "test_efficientnet", "test_vit")
@@ -33,16 +37,31 @@ def random_batches(backbone: Backbone, n: int = 12) -> Batches:
 
 
 def recipe_of(row: Strategy) -> Recipe:
-    return (row.recipe or finetune)(12, epochs=2)
+    return (row.recipe or finetune)(12, epochs=6 if row.recipe and row.recipe(12, epochs=6).gradual else 2)
 
 
-def run(model: Transferred, recipe: Recipe, folder: Path) -> None:
-    """Two epochs of real steps, after which the last epoch is kept: each is told to be better."""
-    losses = iter([3.0, 2.0, 1.0])
+def model_of(row: Strategy, backbone: Backbone) -> Transferred:
+    torch.manual_seed(0)
+    return Transferred(
+        backbone,
+        nn.Linear(backbone.widths["top"], 3),
+        frozen=frozen_cut(row, backbone.cuts),
+        source_statistics=recipe_of(row).source_statistics,
+        only=row.only,
+    )
+
+
+def run(model: Transferred, recipe: Recipe, folder: Path, *, row: Strategy | None = None) -> None:
+    """Epochs of real steps, after which the last one is kept: each is told to be better."""
+    losses = iter(range(100, 0, -1))
     train(
         model,
         random_batches(model.backbone),
-        objective=CrossEntropy(recipe.label_smoothing),
+        objective=CrossEntropy(
+            recipe.label_smoothing,
+            mixup=recipe.mixup,
+            penalties=[row.penalty(model)] if row and row.penalty else [],
+        ),
         recipe=recipe,
         seed=0,
         evaluate=lambda _model: Scores(next(losses), 0.0),
@@ -59,26 +78,162 @@ def same(before: list[Tensor], after: list[Tensor]) -> list[bool]:
     return [torch.equal(a, b) for a, b in zip(before, after, strict=True)]
 
 
+def expected_to_train(row: Strategy, model: Transferred) -> set[str]:
+    """Names of the parameters that a row is said to train, found without the model's own means."""
+    backbone, cut = model.backbone, frozen_cut(row, model.backbone.cuts)
+    above = backbone.upper(cut) if cut != "top" else nn.Sequential()
+    chosen = {id(p) for p in above.parameters()}
+    if row.only == "norms":
+        chosen = {id(p) for m in above.modules() if "Norm" in type(m).__name__ for p in m.parameters(recurse=False)}
+    elif row.only == "biases":
+        chosen = {id(p) for name, p in above.named_parameters() if name.rpartition(".")[2] == "bias"}
+    return {n for n, p in model.named_parameters() if id(p) in chosen or n.startswith("head.")}
+
+
+def rows_moved(model: Transferred, before: dict[str, Tensor]) -> set[str]:
+    return {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+
+
+def snapshot(model: Transferred) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
 @families
 @rows
 def test_what_is_frozen_stays_and_what_trains_moves(fresh: Load, row: Strategy, family: str, tmp_path: Path) -> None:
-    backbone, recipe = fresh(family), recipe_of(row)
-    cut = frozen_cut(row, backbone.cuts)
-    head = nn.Linear(backbone.widths["top"], 3)
-    model = Transferred(backbone, head, frozen=cut, source_statistics=recipe.source_statistics)
-    kept = [backbone.lower(cut)] if cut else []
-    trained = [*backbone.upper(cut), head] if cut != "top" else [head]
-    trained = [module for module in trained if any(True for _ in module.parameters())]
-    before, moving = state(*kept), [state(*[module]) for module in trained]
-    digest = model.frozen_digest()
+    model, recipe = model_of(row, fresh(family)), recipe_of(row)
+    wanted, before, digest = expected_to_train(row, model), snapshot(model), model.fixed_digest()
+    statistics = {name for name, _ in model.named_buffers()} if row.trains and not recipe.source_statistics else set()
 
-    run(model, recipe, tmp_path)
+    run(model, recipe, tmp_path, row=row)
 
-    assert all(same(before, state(*kept))), "a frozen tensor moved"
-    assert model.frozen_digest() == digest
-    for module, then in zip(trained, moving, strict=True):
-        assert not all(same(then, state(module))), f"{type(module).__name__} was to train and did not move"
-    assert {id(p) for p in model.trainable()} == {id(p) for module in trained for p in module.parameters()}
+    moved = rows_moved(model, before)
+    assert not moved - wanted - statistics, "a tensor moved that was not to train"
+    # A bias before a softmax or a norm may have a gradient of nothing but zeros.
+    still = {name for name in wanted - moved if not name.endswith("bias") and before[name].numel() > 1}
+    assert not still, "a tensor was to train and did not move"
+    assert model.fixed_digest() == digest
+    assert {name for name, p in model.named_parameters() if p.requires_grad} == wanted
+    assert set(model.moving_state()) - {name for name, _ in model.named_buffers()} == wanted
+
+
+@families
+@rows
+def test_the_table_of_parts_counts_what_trains(fresh: Load, row: Strategy, family: str) -> None:
+    model = model_of(row, fresh(family))
+    parts = {part.cut: part for part in model.parts()}
+    assert list(parts) == [*(cut for cut in model.backbone.cuts if cut != "logits"), "head"]
+    of = dict(model.named_parameters())
+    assert sum(part.training for part in parts.values()) == sum(of[n].numel() for n in expected_to_train(row, model))
+    assert sum(part.parameters for part in parts.values()) == sum(p.numel() for p in of.values())
+    assert sum(part.buffers for part in parts.values()) == sum(b.numel() for b in model.buffers())
+    keeps = recipe_of(row).source_statistics or row.frozen == "everything"
+    assert (sum(part.moving for part in parts.values()) == 0) is (keeps or not list(model.buffers()))
+
+
+@families
+def test_gradual_unfreezing_reaches_every_block_in_its_turn(fresh: Load, family: str, tmp_path: Path) -> None:
+    backbone = fresh(family)
+    model = Transferred(backbone, nn.Linear(backbone.widths["top"], 3), source_statistics=True)
+    recipe = replace(gradual(12, epochs=8), lr=1e-2)
+    seen: list[dict[str, Tensor]] = []
+
+    def watch(current: nn.Module) -> Scores:
+        seen.append(snapshot(model))
+        return Scores(100.0 - len(seen), 0.0)
+
+    train(
+        model,
+        random_batches(backbone),
+        objective=CrossEntropy(),
+        recipe=recipe,
+        seed=0,
+        evaluate=watch,
+        checkpoint=tmp_path / "c",
+        progress=lambda done, planned: None,
+    )
+    names = {cut: {id(p) for p in module.parameters()} for cut, module in backbone.segments()}
+    for epoch in range(1, 9):
+        held = held_cut(backbone.cuts, epoch, epochs=8)
+        below = list(names)[: list(names).index(held) + 1] if held else []
+        still = {id(p) for cut in below for p in (dict(backbone.segments())[cut]).parameters()}
+        for name, parameter in model.named_parameters():
+            same_bits = torch.equal(seen[epoch - 1][name], seen[epoch][name])
+            if id(parameter) in still:
+                assert same_bits, f"{name} moved in epoch {epoch}, below {held}"
+            elif parameter.dim() > 1:
+                assert not same_bits, f"{name} did not move in epoch {epoch}, above {held or 'nothing'}"
+    assert held_cut(backbone.cuts, 1, epochs=8) or len(names) < 2
+    assert model.held == "" and all(p.requires_grad for p in model.parameters())
+
+
+def test_gradual_unfreezing_resumes_with_the_same_bits(fresh: Load, tmp_path: Path) -> None:
+    recipe = replace(gradual(12, epochs=6), lr=1e-2)
+
+    def go(name: str, *, stop_after: int = 99) -> Transferred:
+        model = model_of(TABLE["gradual"], fresh("test_efficientnet"))
+        calls = iter(range(stop_after))
+
+        def evaluate(_: nn.Module) -> Scores:
+            if next(calls, None) is None:
+                raise KeyboardInterrupt
+            return Scores(-sum(float(p.sum()) for p in model.parameters()), 0.0)
+
+        with suppress(KeyboardInterrupt):
+            train(
+                model,
+                random_batches(model.backbone),
+                objective=CrossEntropy(),
+                recipe=recipe,
+                seed=0,
+                evaluate=evaluate,
+                checkpoint=tmp_path / name,
+                progress=lambda done, planned: None,
+            )
+        return model
+
+    whole = go("whole")
+    for stop_after in (2, 3, 4):
+        go(f"broken-{stop_after}", stop_after=stop_after)
+        again = go(f"broken-{stop_after}")
+        assert not rows_moved(again, snapshot(whole))
+
+
+def test_rates_fall_from_block_to_block(fresh: Load) -> None:
+    model = model_of(TABLE["by_layer"], fresh("test_resnet"))
+    optimizer = make_optimizer(model, Recipe(epochs=1, batch_size=4, lr=1.0, lr_head=2.0, layer_decay=0.5))
+    peak = {id(p): group["peak"] for group in optimizer.param_groups for p in group["params"]}
+    cuts = [cut for cut, module in model.backbone.segments()]
+    for place, (_, module) in enumerate(model.backbone.segments()):
+        assert {peak[id(p)] for p in module.parameters()} <= {0.5 ** (len(cuts) - 1 - place)}
+    assert {peak[id(p)] for p in model.head.parameters()} == {2.0}
+
+
+def _two_steps(rank: int, folder: str, network: Backbone) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    model = model_of(TABLE["upper_half"], network).train()
+    before, fixed = snapshot(model), set(model.fixed_state())
+    spread = nn.parallel.DistributedDataParallel(model)
+    optimizer = make_optimizer(model, finetune(12, epochs=1))
+    for group in optimizer.param_groups:
+        group["lr"] = 1e-2
+    torch.manual_seed(rank)
+    for _ in range(2):
+        spread(torch.randn(4, 3, 64, 64)).square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    moved = rows_moved(model, before)
+    torch.distributed.destroy_process_group()
+    Path(folder, f"rank-{rank}").write_text(f"{len(moved)} {len(moved & fixed)}")
+
+
+@pytest.mark.slow
+def test_frozen_stays_frozen_when_two_processes_train_together(fresh: Load, tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(_two_steps, args=(str(tmp_path), fresh("test_resnet")), nprocs=2)
+    for rank in range(2):
+        moved, wrongly = (tmp_path / f"rank-{rank}").read_text().split()
+        assert int(moved) > 0 and wrongly == "0"
 
 
 @families

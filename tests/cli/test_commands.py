@@ -246,6 +246,29 @@ def test_the_command_on_the_page_asks_the_same_question(
     assert heard == [asked]
 
 
+def test_explain_says_what_trains(headstart: Any, run: Path) -> None:
+    said = headstart("explain", run)
+    assert said.returncode == 0, said.stderr
+    assert "the frozen network: random/test_resnet (handed back)" in said.stdout
+    models = json.loads(headstart("explain", run, "--json").stdout)
+    assert [model["strategy"] for model in models] == ["probe", "frozen_random"]
+    for model in models:
+        assert {part["state"] for part in model["parts"][:-1]} <= {"frozen", "nothing to train"}
+        assert model["parts"][-1]["cut"] == "head" and model["parts"][-1]["state"] == "fitted"
+
+
+def test_explain_refuses_what_it_cannot_know(headstart: Any, run: Path, tmp_path: Path) -> None:
+    nothing = headstart("explain", tmp_path / "nowhere")
+    assert nothing.returncode == 2 and "holds no records.jsonl" in nothing.stderr
+    path = run / "records.jsonl"
+    path.write_text(path.read_text().replace('"parts": [{"cut"', '"former": [{"cut"'))
+    old = headstart("explain", run)
+    assert old.returncode == 2 and "do not say what trained" in old.stderr and "Traceback" not in old.stderr
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if '"candidate"' not in line))
+    early = headstart("explain", run)
+    assert early.returncode == 2 and "holds no candidate yet" in early.stderr
+
+
 def test_backbones(headstart: Any) -> None:
     done = headstart("backbones", "--json")
     rows = {row["name"]: row for row in document(done.stdout)}

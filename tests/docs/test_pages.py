@@ -17,7 +17,7 @@ import pytest
 
 from headstart.strategies import FAMILIES, TABLE
 
-COMMANDS = ("fit", "predict", "report", "backbones", "cache", "demo")
+COMMANDS = ("fit", "predict", "report", "explain", "backbones", "cache", "demo")
 PAGES = ("README.md", "docs/index.md", "docs/quickstart.md", "docs/command-line.md", "docs/backbones.md")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 

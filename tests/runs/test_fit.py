@@ -16,7 +16,7 @@ from headstart.records import Journal, Record
 from headstart.runs import probing
 from headstart.runs.context import kept_predictions
 from headstart.runs.run import Run
-from headstart.strategies import TABLE
+from headstart.strategies import FAMILIES, TABLE
 
 Fit = Callable[..., Run]
 
@@ -44,7 +44,7 @@ def test_a_finished_run_holds_everything(finished: Path) -> None:
     assert records[0].what == "plan"
     assert [r.what for r in records].count("test") == 1
     assert records[-1].what == "spent"
-    assert {r.strategy for r in journal(finished).of("candidate")} == set(TABLE)
+    assert {r.strategy for r in journal(finished).of("candidate")} == set(FAMILIES["auto"])
     test = journal(finished).get("test")
     assert test is not None
     assert json.loads((finished / "metrics.json").read_text()) == test.metrics
@@ -256,3 +256,19 @@ def test_shuffled_labels_transfer_nothing(small_fit: Fit, tmp_path: Path) -> Non
 def test_an_earlier_run_is_a_backbone(small_fit: Fit, finished: Path, tmp_path: Path) -> None:
     run = small_fit(tmp_path / "run", backbones=[f"run:{finished}"], strategy="probe")
     assert run.records.of("probed")[0].backbone == f"run:{finished}"
+
+
+@pytest.mark.slow
+def test_every_way_to_adapt_runs_from_folder_to_verdict(small_fit: Fit, tmp_path: Path) -> None:
+    run = small_fit(tmp_path / "run", strategy="every", budget=6000)
+    candidates = {r.strategy: r for r in run.records.of("candidate")}
+    assert set(candidates) == set(TABLE)
+    for name, record in candidates.items():
+        parts = {part["cut"]: part for part in record.detail["parts"]}
+        training = sum(part["training"] for part in parts.values())
+        in_buffers = 0 if TABLE[name].trains else parts["head"]["buffers"]
+        assert record.detail["trainable"] == training + in_buffers, name
+        assert (parts["stem"]["training"] == 0) is (TABLE[name].frozen != "nothing"), name
+    assert candidates["biases"].detail["trainable"] < candidates["norms"].detail["trainable"]
+    assert candidates["l2sp"].recipe["weight_decay"] == 0 < candidates["all"].recipe["weight_decay"]
+    assert run.verdict.chosen in TABLE

@@ -18,9 +18,13 @@ VIT = ("stem", *(f"blocks.{i}" for i in range(12)), "top")
 
 
 def test_rows_stand_from_the_cheapest_to_the_dearest_controls_last() -> None:
-    assert list(TABLE) == ["probe", "last_block", "upper_half", "all", "frozen_random", "scratch"]
-    assert [row.control for row in TABLE.values()] == [False] * 4 + [True] * 2
-    assert [row.trains for row in TABLE.values()] == [False, True, True, True, False, True]
+    plain = ["probe", "last_block", "upper_half", "all", "frozen_random", "scratch"]
+    assert [name for name in TABLE if name in FAMILIES["auto"]] == plain
+    assert [name for name in TABLE if name not in plain] == [
+        *("biases", "norms", "gradual", "by_layer", "l2sp", "bss", "mixup")
+    ]
+    assert [row.name for row in TABLE.values() if row.control] == list(TABLE)[-2:] == plain[-2:]
+    assert [row.name for row in TABLE.values() if not row.trains] == ["probe", "frozen_random"]
 
 
 @rows
@@ -64,7 +68,8 @@ def test_the_cut_below_which_a_network_is_frozen(cuts: tuple[str, ...], last_blo
         "frozen_random": "top",
         "scratch": "",
     }
-    assert {name: frozen_cut(row, cuts) for name, row in TABLE.items()} == expected
+    others = dict.fromkeys(TABLE.keys() - expected.keys(), "")
+    assert {name: frozen_cut(row, cuts) for name, row in TABLE.items()} == expected | others
 
 
 @pytest.mark.parametrize("blocks", range(2, 20))
@@ -83,8 +88,23 @@ def test_a_probe_is_always_among_what_is_tried(name: str) -> None:
     assert set(tried) == set(FAMILIES.get(name, ("probe", name)))
 
 
-def test_auto_tries_everything() -> None:
-    assert chosen("auto") == tuple(TABLE.values())
+def test_auto_tries_the_plain_rows_and_every_all() -> None:
+    assert [row.name for row in chosen("auto")] == list(FAMILIES["auto"])
+    assert chosen("every") == tuple(TABLE.values())
+
+
+@rows
+def test_a_row_asks_for_what_its_recipe_does_not_hold(row: Strategy) -> None:
+    """Each way to adapt differs from fine-tuning everything in one thing, which its row or its recipe names."""
+    if row.recipe is None or row.control or row.frozen != "nothing":
+        return
+    plain, own = TABLE["all"].recipe, row.recipe(100, epochs=8)
+    assert plain is not None
+    differs = [
+        f.name for f in dataclasses.fields(Recipe) if getattr(own, f.name) != getattr(plain(100, epochs=8), f.name)
+    ]
+    assert (row.name == "all") is (not differs and not row.only and row.penalty is None)
+    assert set(differs) <= {"weight_decay", "layer_decay", "gradual", "patience", "mixup"}
 
 
 @pytest.mark.parametrize(

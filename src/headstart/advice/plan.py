@@ -32,7 +32,10 @@ START = 4.0
 """Seconds that a training costs beside its epochs: loading the network, judging it, keeping what it gave."""
 JUDGED = 250
 """Passes of an image, in eager torch or slower than what is chosen, that choosing an engine costs."""
-DROPPED_FIRST = ("last_block", "all", "scratch", "upper_half")
+DROPPED_FIRST = (
+    *("mixup", "bss", "l2sp", "by_layer", "gradual", "biases", "norms"),
+    *("last_block", "all", "scratch", "upper_half"),
+)
 """What is given up, in this order, where the budget does not allow the fewest epochs for everything.
 
 Few candidates with enough epochs say more than many with too few: one partial fine-tuning, that of

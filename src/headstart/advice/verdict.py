@@ -100,10 +100,15 @@ def decide(
             f"Until it is shown, {chosen.what}."
         )
         return Verdict("cannot_tell", sentence, tuple(reasons), chosen.strategy, best.strategy, transfer)
-    kinds: dict[str, Kind] = {"probe": "freeze", "all": "train_all"}
-    kind = kinds.get(chosen.strategy, "finetune")
     sentence = f"{_capital(chosen.what)}: {_because(transferred, chosen, best, to_best=to_best, margin=margin)}."
-    return Verdict(kind, sentence, tuple(reasons), chosen.strategy, best.strategy, transfer)
+    return Verdict(_kind(chosen.strategy), sentence, tuple(reasons), chosen.strategy, best.strategy, transfer)
+
+
+def _kind(strategy: str) -> Kind:
+    row = TABLE[strategy]
+    if not row.trains:
+        return "freeze"
+    return "train_all" if row.frozen == "nothing" and not row.only else "finetune"
 
 
 def _because(

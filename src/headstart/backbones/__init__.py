@@ -4,13 +4,15 @@ from headstart.backbones.backbone import Backbone, Preprocessing
 from headstart.backbones.bank import Listing, load, load_random, names, resolve
 from headstart.backbones.engine import Engine
 from headstart.backbones.engines import Opened, open_engine
-from headstart.backbones.transferred import Transferred, state_digest
+from headstart.backbones.transferred import Only, Part, Transferred
 
 __all__ = [
     "Backbone",
     "Engine",
     "Listing",
+    "Only",
     "Opened",
+    "Part",
     "Preprocessing",
     "Transferred",
     "load",
@@ -18,5 +20,4 @@ __all__ = [
     "names",
     "open_engine",
     "resolve",
-    "state_digest",
 ]

@@ -105,6 +105,10 @@ class Backbone(nn.Module):
         start = self._place(cut) + 1 if cut else 0
         return nn.Sequential(*(s.module for s in self._segments[start:]))
 
+    def segments(self) -> tuple[tuple[str, nn.Module], ...]:
+        """Every cut but the logits with what runs between the one before and it."""
+        return tuple((segment.cut, segment.module) for segment in self._segments)
+
     def compile_blocks(self) -> None:
         """Have every segment but a stem, which no compiler follows, compiled when it first runs, in place."""
         for segment in self._segments:

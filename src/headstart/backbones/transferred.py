@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
 from headstart.errors import InternalError
+
+Only = Literal["", "norms", "biases"]
+"""What trains above the frozen part: everything, or the weights and biases of norms, or biases (and the head)."""
+BATCH_NORMS = nn.modules.batchnorm._BatchNorm
+
+
+@dataclass(frozen=True)
+class Part:
+    """What trains between one cut and the next: numbers in parameters and in buffers, and how many of them may move."""
+
+    cut: str
+    parameters: int
+    training: int
+    buffers: int
+    moving: int
 
 
 class Transferred(nn.Module):
@@ -25,9 +42,11 @@ class Transferred(nn.Module):
     frozen : the last cut of the frozen part; ``""`` freezes nothing.
     source_statistics : batch norms above the cut normalise by the source's statistics, as a head
         fitted to the source's features expects, while their weights and biases train.
+    only : ``norms`` or ``biases`` trains nothing but those above the cut, and the head.
 
     The frozen part takes no gradient and behaves as in evaluation whatever `train()` says, so its
-    batch-norm statistics do not move, and dropout and stochastic depth are off in it.
+    batch-norm statistics do not move, and dropout and stochastic depth are off in it. What else does
+    not train stays bit for bit as well; `fixed_state` names all of it.
 
     Examples
     --------
@@ -46,6 +65,7 @@ class Transferred(nn.Module):
         cuts: Sequence[str] = ("top",),
         frozen: str = "",
         source_statistics: bool = False,
+        only: Only = "",
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -53,27 +73,50 @@ class Transferred(nn.Module):
         self.cuts = tuple(cuts)
         self.frozen = frozen
         self.source_statistics = source_statistics
+        self.only = only
+        self.held = ""
         self._enters_at_cut = False
         if "logits" not in self.cuts:
             backbone.cut_off_top()
+        self.hold("")
+
+    def hold(self, cut: str) -> None:
+        """Freeze what is below `cut` too, for the time being; ``""`` lets go of all but the frozen part.
+
+        An optimiser made before keeps its state: a parameter without a gradient is left as it is.
+        """
+        self.held = cut
         for parameter in self.backbone.parameters():
+            parameter.requires_grad_(not self.only)
+        for parameter in self._chosen():
             parameter.requires_grad_(True)
-        for module in self._frozen_modules():
+        for module in self._still_modules():
             module.requires_grad_(False)
         self.train(self.training)
+
+    def _chosen(self) -> Iterator[nn.Parameter]:
+        for module in self.backbone.modules():
+            # Many architectures bring norms of their own, which share a name but no type.
+            if self.only == "norms" and "norm" in type(module).__name__.lower():
+                yield from module.parameters(recurse=False)
+            elif self.only == "biases" and isinstance(bias := getattr(module, "bias", None), nn.Parameter):
+                yield bias
 
     def _frozen_modules(self) -> list[nn.Module]:
         if self.frozen == "top" and "logits" in self.cuts:
             return [self.backbone.lower("top"), self.backbone.network.get_classifier()]
         return [self.backbone.lower(self.frozen)] if self.frozen else []
 
+    def _still_modules(self) -> list[nn.Module]:
+        return [*self._frozen_modules(), *([self.backbone.lower(self.held)] if self.held else [])]
+
     def train(self, mode: bool = True) -> Transferred:
         """Set what trains to training mode; the frozen part stays in evaluation mode."""
         super().train(mode)
-        for module in self._frozen_modules():
+        for module in self._still_modules():
             module.eval()
         for module in self.backbone.modules() if self.source_statistics else ():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            if isinstance(module, BATCH_NORMS):
                 module.eval()
         return self
 
@@ -120,18 +163,57 @@ class Transferred(nn.Module):
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
     def moving_state(self) -> dict[str, Tensor]:
-        """Parameters and buffers outside the frozen part, by name: all that training may change."""
-        frozen = {place for module in self._frozen_modules() for place in _places(module)}
-        return {name: tensor for name, tensor in self.state_dict().items() if _place(tensor) not in frozen}
+        """Parameters and buffers that training may change, by name, those that are only held among them."""
+        fixed = self._fixed_places()
+        return {name: tensor for name, tensor in self.state_dict().items() if _place(tensor) not in fixed}
+
+    def fixed_state(self) -> dict[str, Tensor]:
+        """Parameters and buffers that may not change now, by name: frozen, not chosen to train, or held."""
+        fixed = self._fixed_places() | {p for m in self._still_modules() for p in _places(m)}
+        return {name: tensor for name, tensor in self.state_dict().items() if _place(tensor) in fixed}
+
+    def _fixed_places(self) -> set[tuple[int, tuple[int, ...]]]:
+        fixed = {place for module in self._frozen_modules() for place in _places(module)}
+        if self.only:
+            chosen = {_place(parameter) for parameter in self._chosen()}
+            fixed |= {place for p in self.backbone.parameters() if (place := _place(p)) not in chosen}
+        for module in self.backbone.modules() if self.source_statistics else ():
+            if isinstance(module, BATCH_NORMS):
+                fixed |= {_place(buffer) for buffer in module.buffers(recurse=False)}
+        return fixed
 
     def twin(self) -> Transferred:
-        """A copy that trains apart; what is frozen is shared, not copied."""
-        frozen = (t for module in self._frozen_modules() for t in (*module.parameters(), *module.buffers()))
-        return copy.deepcopy(self, {id(tensor): tensor for tensor in frozen})
+        """A copy that trains apart; what never moves is shared, not copied."""
+        fixed = self._fixed_places()
+        return copy.deepcopy(self, {id(t): t for t in (*self.parameters(), *self.buffers()) if _place(t) in fixed})
 
-    def frozen_digest(self) -> str:
-        """Hash of the frozen parameters and buffers: equal before and after training, by contract."""
-        return state_digest(self._frozen_modules())
+    def fixed_digest(self) -> str:
+        """Hash of `fixed_state`, bit for bit: equal before and after training, by contract."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, tensor in sorted(self.fixed_state().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+    def parts(self) -> list[Part]:
+        """What trains, from the image to the head; what is held for the time being counts as training."""
+        moving = {_place(tensor) for tensor in self.moving_state().values()}
+        named = [*self.backbone.segments(), ("head", self.head)]
+        return [_part(name, module, moving) for name, module in named]
+
+    def depths(self) -> dict[str, int]:
+        """How many cuts lie above each parameter of the backbone, by its name here."""
+        cuts = self.backbone.segments()
+        depth = {id(p): len(cuts) - 1 - at for at, (_, module) in enumerate(cuts) for p in module.parameters()}
+        return {name: depth[id(p)] for name, p in self.named_parameters() if id(p) in depth}
+
+
+def _part(name: str, module: nn.Module, moving: set[tuple[int, tuple[int, ...]]]) -> Part:
+    parameters, buffers = (
+        {_place(t): t.numel() for t in tensors if t.numel()} for tensors in (module.parameters(), module.buffers())
+    )
+    training, changing = (sum(n for at, n in found.items() if at in moving) for found in (parameters, buffers))
+    return Part(name, sum(parameters.values()), training, sum(buffers.values()), changing)
 
 
 def _place(tensor: Tensor) -> tuple[int, tuple[int, ...]]:
@@ -140,13 +222,3 @@ def _place(tensor: Tensor) -> tuple[int, tuple[int, ...]]:
 
 def _places(module: nn.Module) -> set[tuple[int, tuple[int, ...]]]:
     return {_place(tensor) for tensor in module.state_dict().values() if tensor.numel()}
-
-
-def state_digest(modules: Sequence[nn.Module]) -> str:
-    """Hash over all parameters and buffers of `modules`, bit for bit."""
-    digest = hashlib.blake2b(digest_size=16)
-    for module in modules:
-        for name, tensor in sorted(module.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

@@ -121,6 +121,16 @@ def report_command(run: RunFolder, as_json: Json = False) -> None:
         terminal.say_path("report", draw(run), as_json=as_json)
 
 
+@app.command("explain")
+def explain_command(run: RunFolder, as_json: Json = False) -> None:
+    """What trains, and what stays as it was, in each candidate of a run."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.cli.tables import print_explained
+        from headstart.report import explain
+
+        print_explained(terminal, explain(run), as_json=as_json)
+
+
 @app.command("backbones")
 def backbones_command(as_json: Json = False) -> None:
     """What can be transferred from, and whether its weights are at hand."""

@@ -17,6 +17,7 @@ from headstart.cli.show import Terminal
 if TYPE_CHECKING:
     from headstart.backbones import Listing
     from headstart.bundle import Prediction
+    from headstart.report import Explained
     from headstart.runs.caching import Entry, Verified
 
 
@@ -52,6 +53,23 @@ def print_predictions(terminal: Terminal, found: Sequence[Prediction], *, form: 
         sys.stderr.write(f"{one.path} was left out: {one.error}\n")
     if broken:
         sys.stderr.write(f"{len(broken)} of {len(found)} files could not be read.\n")
+
+
+def print_explained(terminal: Terminal, models: Sequence[Explained], *, as_json: bool) -> None:
+    """What trains in each candidate of a run, from the image to the head."""
+    if as_json:
+        _json(models)
+        return
+    for model in models:
+        table = _table("cut", "what happens to it", "parameters")
+        table.title = f"{model['title']}: {model['backbone']}" + (" (handed back)" if model["chosen"] else "")
+        table.title_justify = "left"
+        for part in model["parts"]:
+            table.add_row(part["cut"], part["state"], f"{part['parameters']:,}")
+        training = sum(part["training"] for part in model["parts"])
+        table.add_row("in all", f"{training:,} train", f"{sum(part['parameters'] for part in model['parts']):,}")
+        terminal.console.print(table)
+        terminal.console.print()
 
 
 def print_backbones(terminal: Terminal, listings: Sequence[Listing], *, as_json: bool) -> None:

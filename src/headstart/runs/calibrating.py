@@ -103,7 +103,7 @@ def _forward(backbone: Backbone, x: torch.Tensor) -> Callable[[], object]:
 
 def _model(row: Strategy, backbone: Backbone, k: int) -> Transferred:
     head = nn.Linear(backbone.widths["top"], k).to(_device(backbone))
-    model = Transferred(backbone, head, frozen=frozen_cut(row, backbone.cuts))
+    model = Transferred(backbone, head, frozen=frozen_cut(row, backbone.cuts), only=row.only)
     return model.to(memory_format=torch.channels_last).train()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 
 import numpy as np
 
@@ -73,6 +74,7 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
             "title": row.title,
             "control": row.control,
             "trainable": sum(p.numel() for p in trained[0].model.trainable()) + _head_size(trained[0].model),
+            "parts": [asdict(part) for part in trained[0].model.parts()],
             "parameters": sum(p.numel() for p in trained[0].model.parameters()) + _head_size(trained[0].model),
             "curves": [t.curve.to_json() for t in trained if t.curve],
             "predictions": together,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ def _final_record(
             "refit": refit,
             "title": TABLE[chosen].title,
             "note": made.note,
+            "parts": [asdict(part) for part in model.parts()],
         },
     )
 

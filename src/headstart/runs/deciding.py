@@ -66,13 +66,13 @@ def _predictions(context: Context, records: Sequence[Record]) -> tuple[np.ndarra
 def _candidate(record: Record) -> Candidate:
     head = f"with a {record.recipe.get('head')} head"
     cut = record.cut.replace("+", " + ") if record.cut.count("+") < 3 else f"{record.cut.count('+') + 1} cuts together"
+    above = f"fine-tune {record.backbone} above {record.cut}"
     what = {
         "probe": f"freeze {record.backbone} and read it at {cut} {head}",
         "frozen_random": f"freeze {record.backbone} {head}",
         "scratch": f"train {record.backbone.partition('/')[2]} from scratch",
-    }.get(record.strategy) or (
-        f"fine-tune {record.backbone} above {record.cut}" if record.cut else f"fine-tune all of {record.backbone}"
-    )
+        "all": f"fine-tune all of {record.backbone}",
+    }.get(record.strategy, above if record.cut else f"adapt {record.backbone} by {TABLE[record.strategy].title}")
     rising = any(curve["still_improving"] for curve in record.detail["curves"])
     return Candidate(record.strategy, record.metrics["value"], what, rising)
 

@@ -129,7 +129,7 @@ def _start(
         rows = head_rows(context, prepared, source.features, fit)
         _start_head(head, source.probed.linear, source.features, prepared=prepared, fit=rows)
     frozen = frozen_cut(row, backbone.cuts)
-    model = Transferred(backbone, head, frozen=frozen, source_statistics=recipe.source_statistics)
+    model = Transferred(backbone, head, frozen=frozen, source_statistics=recipe.source_statistics, only=row.only)
     return model.to(context.device).to(memory_format=torch.channels_last)
 
 
@@ -154,10 +154,16 @@ def _train(
     fit, stop = streams
     if recipe.views:
         trials = [replace(trial, model=trial.model.above()) for trial in trials]
+    objective = CrossEntropy(
+        recipe.label_smoothing,
+        class_weights=_class_weights(context, prepared, parts[0]),
+        mixup=recipe.mixup,
+        penalties=[row.penalty(model)] if row.penalty else [],
+    )
     curves = train_trials(
         trials,
         fit,
-        objective=CrossEntropy(recipe.label_smoothing, class_weights=_class_weights(context, prepared, parts[0])),
+        objective=objective,
         seed=context.options.seed,
         evaluate=lambda current: score(current, stop),
         progress=lambda done, total: context.progress(row.title, done, total),

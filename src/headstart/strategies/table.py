@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from headstart.backbones import Only, Transferred
 from headstart.errors import OptionError
-from headstart.training import Recipe, finetune, scratch
+from headstart.objectives import L2SP, BatchSpectralShrinkage, Penalty
+from headstart.training import Recipe, by_layer, finetune, gradual, mixed, scratch, towards_source
 
 Frozen = Literal["everything", "all but the last block", "the lower half", "nothing"]
 
@@ -24,6 +26,8 @@ class Strategy:
     frozen : which part of the network stays as it is.
     pretrained : whether the network starts from the source's weights, or from random ones.
     recipe : (training images, epochs) → `Recipe`; None where only a head is fitted.
+    only : which parameters of what is not frozen train, beside the head; ``""`` means all.
+    penalty : makes of the model before training what is added to its loss; None adds nothing.
     """
 
     name: str
@@ -31,6 +35,8 @@ class Strategy:
     frozen: Frozen
     pretrained: bool
     recipe: Callable[..., Recipe] | None
+    only: Only = ""
+    penalty: Callable[[Transferred], Penalty] | None = None
 
     @property
     def control(self) -> bool:
@@ -43,22 +49,34 @@ class Strategy:
         return self.recipe is not None
 
 
+def _bss(_: Transferred) -> Penalty:
+    return BatchSpectralShrinkage()
+
+
 TABLE: dict[str, Strategy] = {
     row.name: row
     for row in (
         Strategy("probe", "the frozen network", "everything", True, None),
         Strategy("last_block", "fine-tuning the last block", "all but the last block", True, finetune),
         Strategy("upper_half", "fine-tuning the upper half", "the lower half", True, finetune),
+        Strategy("biases", "fine-tuning the biases", "nothing", True, finetune, only="biases"),
+        Strategy("norms", "fine-tuning the norms", "nothing", True, finetune, only="norms"),
+        Strategy("gradual", "unfreezing gradually", "nothing", True, gradual),
+        Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer),
         Strategy("all", "fine-tuning everything", "nothing", True, finetune),
+        Strategy("l2sp", "fine-tuning towards the source (L2-SP)", "nothing", True, towards_source, penalty=L2SP),
+        Strategy("bss", "fine-tuning with spectral shrinkage (BSS)", "nothing", True, finetune, penalty=_bss),
+        Strategy("mixup", "fine-tuning on mixed pairs", "nothing", True, mixed),
         Strategy("frozen_random", "a frozen random network", "everything", False, None),
         Strategy("scratch", "training from scratch", "nothing", False, scratch),
     )
 }
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "auto": tuple(TABLE),
+    "auto": ("probe", "last_block", "upper_half", "all", "frozen_random", "scratch"),
     "probe": ("probe", "frozen_random"),
     "finetune": ("probe", "last_block", "upper_half", "all"),
+    "every": tuple(TABLE),
 }
 """What `--strategy` takes beside the name of a row."""
 

@@ -4,7 +4,7 @@ from headstart.training.curve import Curve, Point
 from headstart.training.inference import Scores, predict_logits, score
 from headstart.training.loop import Trial, train, train_trials
 from headstart.training.objective import Objective
-from headstart.training.recipe import Recipe, finetune, scratch, variants
+from headstart.training.recipe import Recipe, by_layer, finetune, gradual, mixed, scratch, towards_source, variants
 
 __all__ = [
     "Curve",
@@ -13,10 +13,14 @@ __all__ = [
     "Recipe",
     "Scores",
     "Trial",
+    "by_layer",
     "finetune",
+    "gradual",
+    "mixed",
     "predict_logits",
     "score",
     "scratch",
+    "towards_source",
     "train",
     "train_trials",
     "variants",

@@ -17,7 +17,7 @@ from headstart.training.checkpoint import copy_of, put_back, resume, save
 from headstart.training.curve import Curve, Point, stop
 from headstart.training.inference import Scores
 from headstart.training.objective import Objective
-from headstart.training.recipe import Recipe
+from headstart.training.recipe import Recipe, held_cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ class _Running:
         self.trial, self.model = trial, trial.model
         self._objective, self._evaluate = objective, evaluate
         self._device = next(self.model.parameters()).device
-        self._frozen = self.model.frozen_digest()
+        self._fixed = self.model.fixed_digest()
         self._optimizer = make_optimizer(self.model, trial.recipe)
         self.curve, self._best = resume(self.model, self._optimizer, trial.checkpoint)
         if not self.curve.points:
@@ -112,6 +112,8 @@ class _Running:
     def begin(self, epoch: int, *, seed: int) -> None:
         torch.manual_seed(seed * 1_000_003 + epoch)
         self._random = _random_state(self._device)
+        if self.trial.recipe.gradual:
+            self._hold(held_cut(self.model.backbone.cuts, epoch, epochs=self.trial.recipe.epochs))
         self.model.train()
         self._losses: list[float] = []
 
@@ -138,9 +140,20 @@ class _Running:
         save(self.trial.checkpoint, self.model, best=self._best, optimizer=self._optimizer, curve=self.curve)
 
     def close(self) -> None:
+        self._hold("")
         put_back(self.model, self._best)
         self.model.eval()
-        if self.model.frozen_digest() != self._frozen:
+        self._check_fixed()
+
+    def _hold(self, cut: str) -> None:
+        """Unfreeze down to `cut`: what was held until now must be what it was."""
+        if cut != self.model.held:
+            self._check_fixed()
+            self.model.hold(cut)
+            self._fixed = self.model.fixed_digest()
+
+    def _check_fixed(self) -> None:
+        if self.model.fixed_digest() != self._fixed:
             raise InternalError("A frozen part of the network moved during training.")
 
 
@@ -162,21 +175,19 @@ def rate(step: int, *, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW over what is trainable: the head at its own rate, no decay on biases and norms."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+def make_optimizer(model: Transferred, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW over what is trainable: the head at its own rate, blocks at theirs, no decay on biases and norms."""
+    depths = model.depths() if recipe.layer_decay != 1 else {}
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((name.startswith("head."), parameter.dim() >= 2), []).append(parameter)
+            peak = recipe.lr * recipe.layer_decay ** depths.get(name, 0)
+            peak = recipe.lr_head if name.startswith("head.") else peak
+            groups.setdefault((peak, parameter.dim() >= 2), []).append(parameter)
     return torch.optim.AdamW(
         [
-            {
-                "params": parameters,
-                "lr": 0.0,
-                "peak": recipe.lr_head if head else recipe.lr,
-                "weight_decay": recipe.weight_decay if decays else 0.0,
-            }
-            for (head, decays), parameters in groups.items()
+            {"params": parameters, "lr": 0.0, "peak": peak, "weight_decay": recipe.weight_decay if decays else 0.0}
+            for (peak, decays), parameters in groups.items()
         ],
         fused=True,
     )

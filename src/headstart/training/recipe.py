@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from headstart.data.batches import Augmentation
@@ -23,6 +24,9 @@ class Recipe:
     source_statistics : batch norms keep the statistics that the source gave them.
     augmentation : transformations of the training images.
     views : so many views of each image are gone through in turn; 0 means a new one every epoch.
+    layer_decay : factor of the network's learning rate from each block to the one below it.
+    gradual : blocks are unfrozen from the top down over the first half of the epochs.
+    mixup : parameter of the Beta distribution that pairs of images are mixed by; 0 mixes none.
     """
 
     epochs: int
@@ -36,6 +40,9 @@ class Recipe:
     source_statistics: bool = False
     augmentation: Augmentation | None = field(default_factory=Augmentation)
     views: int = 0
+    layer_decay: float = 1.0
+    gradual: bool = False
+    mixup: float = 0.0
 
 
 VARIANTS = ((1.0, 1.0), (3.0, 1.0), (1 / 3, 1.0), (3.0, 5.0))
@@ -65,6 +72,45 @@ def finetune(n: int, *, epochs: int) -> Recipe:
     Source: head first, then fine-tune (Kumar et al. 2022, https://arxiv.org/abs/2202.10054).
     """
     return Recipe(epochs=epochs, batch_size=batch_size(n), lr=5e-4, lr_head=5e-4, source_statistics=True)
+
+
+def by_layer(n: int, *, epochs: int) -> Recipe:
+    """Fine-tuning at rates that fall by a quarter from block to block: between freezing and fine-tuning.
+
+    Source: discriminative fine-tuning (Howard & Ruder 2018, https://arxiv.org/abs/1801.06146).
+    """
+    return replace(finetune(n, epochs=epochs), layer_decay=0.75)
+
+
+def gradual(n: int, *, epochs: int) -> Recipe:
+    """Fine-tuning of the top first, then of one block after the other (Howard & Ruder 2018).
+
+    Training may stop only after all blocks have had their turn.
+    """
+    plain = finetune(n, epochs=epochs)
+    return replace(plain, gradual=True, patience=plain.patience + epochs // 2)
+
+
+def towards_source(n: int, *, epochs: int) -> Recipe:
+    """Fine-tuning without decay towards zero, for a penalty that pulls towards the source's weights."""
+    return replace(finetune(n, epochs=epochs), weight_decay=0.0)
+
+
+def mixed(n: int, *, epochs: int) -> Recipe:
+    """Fine-tuning on mixed pairs of images (Zhang et al. 2018, https://arxiv.org/abs/1710.09412)."""
+    return replace(finetune(n, epochs=epochs), mixup=0.2)
+
+
+def held_cut(cuts: Sequence[str], epoch: int, *, epochs: int) -> str:
+    """The cut below which gradual unfreezing still holds the network at an epoch (from 1); ``""`` holds nothing.
+
+    >>> [held_cut(("stem", "a", "b", "top"), epoch, epochs=8) for epoch in (1, 2, 3, 4, 5)]
+    ['b', 'a', 'stem', '', '']
+    """
+    inner = [cut for cut in cuts if cut not in ("top", "logits")]
+    turns = max(1, epochs // 2)
+    below = len(inner) * (turns - epoch) // max(1, turns - 1) if turns > 1 else 0
+    return inner[min(below, len(inner)) - 1] if below > 0 else ""
 
 
 def scratch(n: int, *, epochs: int) -> Recipe:
