@@ -169,8 +169,8 @@ def note(row: Row) -> None:
 
 def table() -> None:
     """Markdown of what is recorded; the network that brute force hands back is chosen on the validation part."""
-    print("| case, seed | `fit` | wall | all of each network | ratio (bar 0.5) | search / brute force (bar 0.1) |", end="")
-    print(" handed back | best fully fine-tuned |\n|---|---|---|---|---|---|---|---|")
+    print("| case, seed | `fit` with | wall | all of each network | ratio (bar 0.5) |", end="")
+    print(" search / brute force (bar 0.1) | handed back | best fully fine-tuned |\n|---|---|---|---|---|---|---|---|")
     for fit in (row for row in recorded() if row["what"] in ("fit", "half")):
         cell = {"case": fit["case"], "seed": fit["seed"]}
         tuned = [r for r in recorded() if r["what"] == "tuned" and {k: r[k] for k in cell} == cell]
