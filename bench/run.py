@@ -29,6 +29,7 @@ JOBS = (
     "heads.py",
     "brute.py",
     "peers.py",
+    "ways.py",
     "safety.py kills",
     "safety.py flips",
 )

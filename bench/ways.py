@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Every way to adapt beside fine-tuning everything, on the images that a run compares its candidates on.
+
+python bench/ways.py            run the cells of bench/grids/ways.toml that are not recorded yet
+python bench/ways.py table      print the table
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+HERE = Path(__file__).parent
+GRID = tomllib.loads((HERE / "grids/ways.toml").read_text())
+RECORDS = HERE / "records/ways.jsonl"
+RUNS = HERE / "results/ways"
+CASES = Path(os.environ.get("CASES_DIR", "~/.cache/headstart-cases")).expanduser()
+TIE = 0.5
+"""Points that count as a tie, as the grid says."""
+
+
+def run() -> None:
+    """All cells: the command line, and what its records say of every candidate."""
+    from headstart.runs.machine import machine
+
+    for seed in GRID["seeds"]:
+        for case in GRID["cases"]:
+            if any((row["case"], row["seed"]) == (case, seed) for row in recorded()):
+                continue
+            out = RUNS / f"{case}-{seed}"
+            command = ["fit", CASES / case, "--out", out, "--strategy", "every", "--seed", seed]
+            for option in ("backbone", "size", "budget"):
+                command += [f"--{option}", GRID[option]]
+            subprocess.run([sys.executable, "-m", "headstart", *map(str, command)], check=True)
+            rows = [json.loads(line) for line in (out / "records.jsonl").read_text().splitlines()]
+            ways = {
+                row["strategy"]: {
+                    "value": row["metrics"]["value"],
+                    "seconds": row["cost"]["seconds"],
+                    "epochs": row["cost"]["epochs"],
+                    "trainable": row["detail"]["trainable"],
+                }
+                for row in rows
+                if row["what"] == "candidate"
+            }
+            note({"case": case, "seed": seed, "ways": ways, "machine": machine()})
+
+
+def recorded() -> list[dict[str, Any]]:
+    """All finished cells."""
+    return [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
+
+
+def note(row: dict[str, Any]) -> None:
+    """One cell, one line."""
+    with RECORDS.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def table() -> None:
+    """Markdown: mean over seeds, and the difference to `all` seed by seed."""
+    print("| case | way | accuracy, mean | against `all`, points: mean (least to most) | trains | seconds | |")
+    print("|---|---|---|---|---|---|---|")
+    for case in GRID["cases"]:
+        cells = [row["ways"] for row in recorded() if row["case"] == case]
+        if not cells:
+            print(f"| {case} | not run | | | | | |")
+        for way in cells[0] if cells else ():
+            found = [cell[way] for cell in cells if way in cell and "all" in cell]
+            apart = [
+                100 * (cell[way]["value"] - cell["all"]["value"]) for cell in cells if way in cell and "all" in cell
+            ]
+            if not found:
+                print(f"| {case} | `{way}` | not afforded | | | | |")
+                continue
+            said = "" if way == "all" else "beats or ties" if mean(apart) >= -TIE else "does not help here"
+            differs = f"{mean(apart):+.1f} ({min(apart):+.1f} to {max(apart):+.1f})"
+            value, seconds = (mean(one[key] for one in found) for key in ("value", "seconds"))
+            size = found[0]["trainable"]
+            print(f"| {case} | `{way}` | {100 * value:.1f} | {differs} | {size:,} | {seconds:.0f} | {said} |")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in ([], ["table"]):
+        sys.exit(__doc__)
+    if not sys.argv[1:]:
+        run()
+    table()
