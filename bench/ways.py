@@ -72,7 +72,7 @@ def table() -> None:
         if not cells:
             print(f"| {case} | not run | | | | | |")
         for way in cells[0] if cells else ():
-            found = [cell[way] for cell in cells if way in cell and "all" in cell]
+            found = [cell[way] for cell in cells if {way, "all"} <= cell.keys()]
             apart = [
                 100 * (cell[way]["value"] - cell["all"]["value"]) for cell in cells if way in cell and "all" in cell
             ]
