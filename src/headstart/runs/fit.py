@@ -23,7 +23,7 @@ from headstart.runs.closing import fit_final, test_once, write_bundle, write_met
 from headstart.runs.context import Context, Prepared
 from headstart.runs.deciding import reach_verdict
 from headstart.runs.finetuning import Source
-from headstart.runs.machine import cache_folder, give_back_memory, peak_bytes
+from headstart.runs.machine import cache_folder, give_back_memory, peak_bytes, returning_memory
 from headstart.runs.options import Options, parse_budget, parse_bytes, text_of
 from headstart.runs.planning import plan_of, planned
 from headstart.runs.preparing import prepare, write_split
@@ -133,7 +133,8 @@ def _draw(folder: Path) -> None:
 
 def _work(context: Context, plan: Plan, prepared: Prepared) -> None:
     """The line of the house, from features to bundle."""
-    frozen, tuned = _probe_all(context, plan, prepared)
+    with returning_memory():
+        frozen, tuned = _probe_all(context, plan, prepared)
     for row in chosen(context.options.strategy):
         if not row.trains or row.name in plan.epochs[tuned.backbone]:
             give_back_memory()
