@@ -118,7 +118,7 @@ def rank_command(
     data: Images,
     backbone: Backbones = None,
     scores: Annotated[
-        str, typer.Option(help="Names with commas, e.g. loo_ridge,logme, or all; see headstart rank in the docs.")
+        str, typer.Option(help="Names with commas between them, like loo_ridge,logme, or all.")
     ] = "loo_ridge",
     seed: Annotated[int, typer.Option(help="Of the split and of the resampling.")] = 0,
     size: Size = 128,

@@ -32,7 +32,7 @@ Scored = tuple[float, NDArray[np.float64]]
 MOST = 3000
 """Images that are scored, evenly over the classes: some scores compare all pairs."""
 
-HALVES = 20
+HALVES = 40
 """Halves on which scores are computed anew."""
 
 HALVES_OF_MEANS = 1000
