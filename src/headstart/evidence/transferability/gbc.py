@@ -22,7 +22,8 @@ def gbc(z: Floats, y: Classes) -> float:
 
         D(a, b) = ‖μ_a − μ_b‖² / (8 v) + (p/2) log(v / √(v_a v_b)),   GBC = −Σ_{a≠b} exp(−D(a, b)),
 
-    where every pair counts twice, as published. Pándy, Agostinelli, Uijlings, Ferrari & Mensink,
+    where every pair counts twice, as published (the authors' code takes p = 1 in the second term of D; this
+    is the distance of the Gaussians themselves). Pándy, Agostinelli, Uijlings, Ferrari & Mensink,
     *Transferability Estimation using Bhattacharyya Class Separability*, CVPR 2022. The score does not
     change when features are rotated, shifted or scaled.
 

@@ -20,7 +20,7 @@ def h_score(z: Floats, y: Classes) -> float:
     Bao, Li, Huang, Zhang, Zheng, Zamir & Guibas, *An Information-Theoretic Approach to Transferability in
     Task Transfer Learning*, ICIP 2019; shrunk by Ibrahim, Ponomareva & Mazumder, *Newer is not always
     better*, ECML-PKDD 2022, without which it says k − 1 of any features wider than the images are many.
-    It does not change when features are rotated, shifted or scaled.
+    It does not change when features are rotated, shifted or scaled. Both covariances are divided by n.
 
     Parameters
     ----------
