@@ -24,7 +24,7 @@ from headstart.data import RowStore
 from headstart.records import Journal
 
 QUICK = ("--backbone", "random/test_resnet", "--size", "32", "--budget", "40s", "--strategy", "probe")
-COMMANDS = ("fit", "predict", "report", "backbones", "cache", "demo")
+COMMANDS = ("fit", "predict", "rank", "report", "backbones", "cache", "demo")
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "scipy", "openvino", "numpy", "PIL", "jinja2")
 
 
@@ -267,6 +267,17 @@ def test_explain_refuses_what_it_cannot_know(headstart: Any, run: Path, tmp_path
     path.write_text("".join(line for line in path.read_text().splitlines(True) if '"candidate"' not in line))
     early = headstart("explain", run)
     assert early.returncode == 2 and "holds no candidate yet" in early.stderr
+
+
+def test_rank(headstart: Any, _digits: Path) -> None:
+    words = ("rank", _digits, "--backbone", "random/test_resnet", "--backbone", "random/test_vit", "--size", "32")
+    done = headstart(*words, "--scores", "loo_ridge, logme", "--json")
+    assert done.returncode == 0, done.stderr
+    found = document(done.stdout)
+    assert found["scores"] == ["loo_ridge", "logme"]
+    assert found["best"] == found["standings"][0]["backbone"] in found["tied"]
+    said = headstart(*words).stdout
+    assert "random/test_resnet" in said and "the test part was not read" in said and "\x1b" not in said
 
 
 def test_backbones(headstart: Any) -> None:

@@ -264,3 +264,9 @@ def test_records_that_are_none(refused: Refused, run: Path, _digits: Path) -> No
 
 def test_a_size_of_the_cache_that_is_none(refused: Refused) -> None:
     assert "much" in refused("cache", "prune", "--to", "much")
+
+
+def test_scores_that_do_not_exist(refused: Refused, digits_folder: Path) -> None:
+    words = ("--backbone", "random/test_resnet", "--size", "32")
+    assert "logme" in refused("rank", digits_folder, *words, "--scores", "logmee")
+    assert "nowhere" in refused("rank", digits_folder / "nowhere", *words)

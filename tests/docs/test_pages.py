@@ -15,10 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from headstart.evidence.transferability import SCORES, Score
 from headstart.strategies import FAMILIES, TABLE
 
-COMMANDS = ("fit", "predict", "report", "explain", "backbones", "cache", "demo")
-PAGES = ("README.md", "docs/index.md", "docs/quickstart.md", "docs/command-line.md", "docs/backbones.md")
+COMMANDS = ("fit", "predict", "rank", "report", "explain", "backbones", "cache", "demo")
+PAGES = (
+    "README.md",
+    "docs/index.md",
+    "docs/quickstart.md",
+    "docs/command-line.md",
+    "docs/backbones.md",
+    "docs/which-network.md",
+)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
@@ -47,14 +55,14 @@ def test_pages_use_only_options_that_exist(page: str, fences: Callable[[str], li
         assert set(OPTION.findall(" ".join(words))) <= options(command), line
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/python.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/python.md", "docs/which-network.md"])
 def test_pages_call_python_with_arguments_that_exist(page: str, fences: Callable[[str], list[tuple[str, str]]]) -> None:
     import headstart
 
     for call in [node for language, text in fences(page) if language == "python" for node in ast.walk(ast.parse(text))]:
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func).removeprefix("headstart.")
-            if name in ("fit", "load", "TransferClassifier"):
+            if name in ("fit", "load", "rank", "TransferClassifier"):
                 known = inspect.signature(getattr(headstart, name)).parameters
                 assert {keyword.arg for keyword in call.keywords} <= set(known), name
 
@@ -70,6 +78,13 @@ def test_every_command_and_option_is_documented(command: str, root: Path) -> Non
 @pytest.mark.parametrize("name", sorted({*TABLE, *FAMILIES}))
 def test_every_strategy_is_documented(name: str, root: Path) -> None:
     assert f"| `{name}` |" in (root / "docs/command-line.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("score", SCORES.values(), ids=SCORES)
+def test_every_score_is_documented_with_its_paper(score: Score, root: Path) -> None:
+    page = (root / "docs/which-network.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{score.name}` \|.*$", page, re.MULTILINE)
+    assert score.paper in row and f"| {score.needs} |" in row
 
 
 def test_every_exception_is_documented(root: Path) -> None:

@@ -20,6 +20,9 @@ app = typer.Typer(
 cache_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help="What is kept between runs.")
 app.add_typer(cache_app, name="cache")
 
+Images = Annotated[
+    Path, typer.Argument(metavar="DIR", help="DIR/<class>/<image>, or a table path,label[,split,group].")
+]
 Out = Annotated[Path, typer.Option("--out", help="The run's folder; the same command goes on where it was.")]
 Budget = Annotated[str, typer.Option(help="Time for the whole run, like 90s, 8m or 1.5h.")]
 Backbones = Annotated[
@@ -43,9 +46,7 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that 
 
 @app.command("fit")
 def fit_command(
-    data: Annotated[
-        Path, typer.Argument(metavar="DIR", help="DIR/<class>/<image>, or a table path,label[,split,group].")
-    ],
+    data: Images,
     out: Out,
     budget: Budget = "8m",
     backbone: Backbones = None,
@@ -110,6 +111,40 @@ def predict_command(
         found = list(predictor.each(paths, top=top, max_pixels=max_pixels, progress=terminal.progress))
         form = "json" if as_json else "csv" if as_csv else "table"
         print_predictions(terminal, found, form=form)
+
+
+@app.command("rank")
+def rank_command(
+    data: Images,
+    backbone: Backbones = None,
+    scores: Annotated[
+        str, typer.Option(help="Names with commas between them, like loo_ridge,logme, or all.")
+    ] = "loo_ridge",
+    seed: Annotated[int, typer.Option(help="Of the split and of the resampling.")] = 0,
+    size: Size = 128,
+    split: SplitShares = "60/20/20",
+    device: Device = "auto",
+    max_pixels: MaxPixels = 64_000_000,
+    as_json: Json = False,
+) -> None:
+    """Which network to start from: backbones in order, scored on training images without fine-tuning."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.cli.tables import print_ranked
+        from headstart.runs.options import parse_split
+        from headstart.runs.ranking import rank
+
+        ranked = rank(
+            data,
+            backbones=backbone or (),
+            scores=[name.strip() for name in scores.split(",")],
+            seed=seed,
+            size=size,
+            split=parse_split(split),
+            device=device,
+            max_pixels=max_pixels,
+            progress=terminal.progress,
+        )
+        print_ranked(terminal, ranked, as_json=as_json)
 
 
 @app.command("report")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from headstart.bundle import Prediction
     from headstart.report import Explained
     from headstart.runs.caching import Entry, Verified
+    from headstart.runs.ranked import Ranked
 
 
 def print_predictions(terminal: Terminal, found: Sequence[Prediction], *, form: str) -> None:
@@ -87,6 +89,24 @@ def print_backbones(terminal: Terminal, listings: Sequence[Listing], *, as_json:
     )
 
 
+def print_ranked(terminal: Terminal, ranked: Ranked, *, as_json: bool) -> None:
+    """The backbones in order, the scores behind it, and what follows."""
+    if as_json:
+        _json(ranked.to_json())
+        return
+    order = _table("", "backbone", "mean rank", "90 % interval", "may be the best")
+    scores = _table("score", *(f"#{i}" for i in range(1, len(ranked.standings) + 1)))
+    for i, one in enumerate(ranked.standings, start=1):
+        interval = "unknown" if one.low is None else f"{one.low:.1f} to {one.high:.1f}"
+        order.add_row(f"#{i}", one.backbone, f"{one.mean_rank:.1f}", interval, "yes" if one.tied else "no")
+    for name in ranked.scores:
+        scores.add_row(name, *(_with_error(one.scores[name], one.errors[name]) for one in ranked.standings))
+    terminal.console.print(order, "", scores, "", ranked.sentence, sep="\n")
+    terminal.console.print(f"Scored on {ranked.images:,} training images; the test part was not read.")
+    for note in ranked.notes:
+        terminal.console.print(note, markup=False)
+
+
 def print_cache(terminal: Terminal, folder: Path, listed: Sequence[Entry], *, as_json: bool) -> None:
     """What the cache holds."""
     if as_json:
@@ -129,6 +149,14 @@ def print_verified(terminal: Terminal, found: Verified, *, as_json: bool) -> Non
 def _table(*columns: str) -> Table:
     """A plain table that folds what does not fit and never cuts it off."""
     return Table(*(Column(name, overflow="fold") for name in columns), box=None, pad_edge=False)
+
+
+def _with_error(value: float, error: float | None) -> str:
+    """A score with as many digits as its standard error has anything to say about."""
+    if error is None:
+        return f"{value:.4g}"
+    digits = 3 if error == 0 else max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 def _json(document: object) -> None:

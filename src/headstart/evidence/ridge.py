@@ -172,19 +172,31 @@ class _Factors:
     projected: Doubles
 
 
+def span(rows: Doubles) -> tuple[Doubles, Doubles]:
+    """What the rows X (n, d) span: U (n, r) with orthonormal columns and s (r,), so that XXᵀ = U diag(s) Uᵀ.
+
+    From one eigendecomposition, of (d, d) or (n, n), whichever is smaller; s ascends, and what is below
+    `SPANNED` of the largest is left out. Rows of zeros span nothing.
+
+    >>> basis, values = span(np.array([[3.0, 0.0], [0.0, 0.0]]))
+    >>> np.abs(basis).tolist(), values.tolist()
+    ([[1.0], [0.0]], [9.0])
+    """
+    if len(rows) < rows.shape[1]:
+        values, basis = np.linalg.eigh(rows @ rows.T)
+        spanned = values > SPANNED * values[-1]
+        return basis[:, spanned], values[spanned]
+    values, vectors = np.linalg.eigh(rows.T @ rows)
+    spanned = values > SPANNED * values[-1]
+    values = values[spanned]
+    return rows @ (vectors[:, spanned] / np.sqrt(values)), values
+
+
 def _factorise(x: Floats, targets: Floats, w: Doubles) -> _Factors:
     root = np.sqrt(w)
     mean, scale = centre_and_scale(x, w)
     rows = (x - mean) / scale * root[:, None]
-    if len(x) < x.shape[1]:
-        values, basis = np.linalg.eigh(rows @ rows.T)
-        spanned = values > SPANNED * values[-1]
-        values, basis = values[spanned], basis[:, spanned]
-    else:
-        values, vectors = np.linalg.eigh(rows.T @ rows)
-        spanned = values > SPANNED * values[-1]
-        values = values[spanned]
-        basis = rows @ (vectors[:, spanned] / np.sqrt(values))
+    basis, values = span(rows)
     residual = (targets - w @ targets / w.sum()) * root[:, None]
     return _Factors(basis, values, root, residual, basis.T @ residual)
 

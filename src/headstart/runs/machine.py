@@ -54,10 +54,10 @@ def give_back_memory() -> None:
 
 @contextmanager
 def returning_memory() -> Iterator[None]:
-    """Within it, what is freed goes back to the system at once if it is large, instead of leaving holes between what stays.
+    """Within it, large blocks go back to the system when they are freed, instead of leaving holes between what stays.
 
-    Heads and features of a network after the other left a quarter of a gigabyte of holes, on which a training's peak then
-    stood. A training itself asks for the same large blocks at every step and would lose half of its speed by this.
+    Features and heads of one network after the other left a quarter of a gigabyte of holes, on which the peak of a
+    training then stood. A training itself asks for such blocks at every step, and would lose half of its speed.
     """
     _map_from(RETURNED)
     try:

@@ -21,45 +21,29 @@ CLASS_WEIGHTS = ("none", "balanced")
 DEVICES = ("auto", "cpu", "cuda")
 
 
-@dataclass(frozen=True)
-class Options:
-    """The question of a `fit`, resolved.
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What is read, by which networks, and how it is split: what every question shares.
 
     Attributes
     ----------
     data : what was read, as text; a run folder answers for one data set only.
     backbones : names, globs resolved.
-    budget : seconds.
     split : shares of training, validation and test part.
-    class_weight : ``none`` weighs images equally in fitting, ``balanced`` classes.
-    margin : share of the metric that is not worth paying for.
-    memory : bytes that the run may take; above them heads are fitted to a part of the images.
     """
 
     data: str
     backbones: tuple[str, ...]
-    strategy: str
-    budget: float
     seed: int
     size: int
     split: tuple[float, float, float]
-    metric: str
-    margin: float
-    class_weight: str
     device: str
-    strict: bool
+    strict: bool = False
     max_pixels: int = MAX_PIXELS
-    memory: int = MEMORY
 
     def __post_init__(self) -> None:
         if not 32 <= self.size <= 1024:
             raise OptionError(f"A size of {self.size} pixels is out of range.", "Choose 32 to 1024.")
-        if self.metric not in METRICS:
-            raise OptionError(f"There is no metric {self.metric}.", f"Choose among {', '.join(METRICS)}.")
-        if not 0 <= self.margin < 1:
-            raise OptionError(f"A margin of {100 * self.margin:g} points is out of range.", "Choose 0 to 99 points.")
-        if self.class_weight not in CLASS_WEIGHTS:
-            raise OptionError(f"There is no class weight {self.class_weight}.", f"Choose {' or '.join(CLASS_WEIGHTS)}.")
         if self.device not in DEVICES:
             raise OptionError(f"There is no device {self.device}.", f"Choose among {', '.join(DEVICES)}.")
         if len(self.split) != 3 or min(self.split) < 0 or 0 in self.split[:2] or not abs(sum(self.split) - 1) <= 1e-3:
@@ -69,6 +53,35 @@ class Options:
             raise OptionError(f"A seed of {self.seed} is out of range.", "Choose 0 to 4294967295.")
         if self.max_pixels < 1:
             raise OptionError(f"A cap of {self.max_pixels} pixels leaves no image.", f"The default is {MAX_PIXELS}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Reading):
+    """The question of a `fit`, resolved.
+
+    Attributes
+    ----------
+    budget : seconds.
+    class_weight : ``none`` weighs images equally in fitting, ``balanced`` classes.
+    margin : share of the metric that is not worth paying for.
+    memory : bytes that the run may take; above them heads are fitted to a part of the images.
+    """
+
+    strategy: str
+    budget: float
+    metric: str
+    margin: float
+    class_weight: str
+    memory: int = MEMORY
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.metric not in METRICS:
+            raise OptionError(f"There is no metric {self.metric}.", f"Choose among {', '.join(METRICS)}.")
+        if not 0 <= self.margin < 1:
+            raise OptionError(f"A margin of {100 * self.margin:g} points is out of range.", "Choose 0 to 99 points.")
+        if self.class_weight not in CLASS_WEIGHTS:
+            raise OptionError(f"There is no class weight {self.class_weight}.", f"Choose {' or '.join(CLASS_WEIGHTS)}.")
         if self.memory < LEAST_MEMORY:
             fact = f"A memory of {self.memory / 1e9:g} GB is too little for torch and a network."
             raise OptionError(fact, f"Choose {LEAST_MEMORY / 1e9:g}GB or more; the default is {MEMORY / 1e9:g}GB.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,24 +15,28 @@ from headstart.errors import DataError
 from headstart.problem import Labelled
 from headstart.records import Record, writing
 from headstart.runs.context import Context, Prepared
+from headstart.runs.options import Reading
 
 LISTED = 50
 """Groups, broken files and leaks that a record lists at most; their numbers are always given."""
 
 
 def prepare(context: Context, labelled: Labelled) -> tuple[Prepared, Record]:
-    """Read, look for duplicates, split; the record ``data`` says what was found.
+    """`read` for a run; the record ``data`` says what was found."""
+    started = time.perf_counter()
+    prepared = read(labelled, context.options, cache=context.cache, progress=context.progress)
+    return prepared, _record(prepared, seconds=time.perf_counter() - started, seed=context.options.seed)
+
+
+def read(labelled: Labelled, asked: Reading, *, cache: Path, progress: Callable[[str, int, int], None]) -> Prepared:
+    """Read every image, look for duplicates, split.
 
     Raises
     ------
     DataError : too few usable images in a class; or broken ones, where `strict` was asked for.
     """
-    started = time.perf_counter()
-    options = context.options
-    looked = survey(
-        labelled.x, options.size, cache=context.cache, max_pixels=options.max_pixels, progress=context.progress
-    )
-    if options.strict and looked.broken:
+    looked = survey(labelled.x, asked.size, cache=cache, max_pixels=asked.max_pixels, progress=progress)
+    if asked.strict and looked.broken:
         index, reason = looked.broken[0]
         fact = f"{labelled.x.label_of(index)} cannot be used: {reason}; {len(looked.broken)} such file(s) in all."
         raise DataError(fact, "Repair or remove them, or leave --strict out to have them named and left out.")
@@ -39,14 +45,13 @@ def prepare(context: Context, labelled: Labelled) -> tuple[Prepared, Record]:
     parts = split(
         labelled.y,
         groups,
-        seed=options.seed,
-        fractions=options.split,
+        seed=asked.seed,
+        fractions=asked.split,
         given=labelled.parts,
         broken=looked.broken,
         classes=labelled.task.classes,
     )
-    prepared = Prepared(labelled, looked, duplicates, groups, parts, looked.fingerprint(labelled.y))
-    return prepared, _record(prepared, seconds=time.perf_counter() - started, seed=options.seed)
+    return Prepared(labelled, looked, duplicates, groups, parts, looked.fingerprint(labelled.y))
 
 
 def write_split(context: Context, prepared: Prepared) -> None:
