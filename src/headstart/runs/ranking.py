@@ -146,7 +146,7 @@ def _inputs(
     found = {"features": z}
     if "logits" in backbone.cuts:
         with torch.inference_mode():
-            logits = backbone.network.get_classifier()(torch.from_numpy(z))
+            logits = backbone.network.get_classifier().cpu()(torch.from_numpy(z))
             found["source probabilities"] = torch.softmax(logits.double(), dim=1).numpy()
     return found
 
