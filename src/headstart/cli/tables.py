@@ -62,14 +62,20 @@ def print_explained(terminal: Terminal, models: Sequence[Explained], *, as_json:
     if as_json:
         _json(models)
         return
+    from headstart.report.explaining import FITTED
+
     for model in models:
         table = _table("cut", "what happens to it", "parameters")
         table.title = f"{model['title']}: {model['backbone']}" + (" (handed back)" if model["chosen"] else "")
         table.title_justify = "left"
-        for part in model["parts"]:
-            table.add_row(part["cut"], part["state"], f"{part['parameters']:,}")
+        # A fitted shallow head keeps its numbers in buffers: no gradient ever reaches them.
+        fitted = {part["cut"]: part["buffers"] for part in model["parts"] if part["state"] == FITTED}
+        numbers = [part["parameters"] + fitted.get(part["cut"], 0) for part in model["parts"]]
+        for part, number in zip(model["parts"], numbers, strict=True):
+            table.add_row(part["cut"], part["state"], f"{number:>11,}")
         training = sum(part["training"] for part in model["parts"])
-        table.add_row("in all", f"{training:,} train", f"{sum(part['parameters'] for part in model['parts']):,}")
+        moved = f"{sum(fitted.values()):,} fitted" if fitted else f"{training:,} train"
+        table.add_row("in all", moved, f"{sum(numbers):>11,}")
         terminal.console.print(table)
         terminal.console.print()
 
