@@ -1,8 +1,8 @@
 """A ridge whose training sample grows: accuracy at several numbers of labels, each paying for its new images.
 
 Sums over rows add over disjoint sets of rows (`headstart.evidence.ridge.Moments`), so that a larger nested
-sample costs the sums over what it grew by and factorisations of (d, d). Below d rows the dual of the sample is
-cheaper still. The penalty is chosen inside each sample, out of fold.
+sample costs the sums over what it grew by and factorisations of (d, d). While a fold has fewer than d rows, one
+factorisation of the sample is cheaper still. The penalty is chosen inside each sample, out of fold.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def accuracies(
     found = []
     for n in sizes:
         rows, fold = draw.order[:n], draw.fold[:n]
-        if n < x.shape[1] or len(np.unique(fold)) < 2:
+        if x.shape[1] > np.bincount(fold).max() or len(np.unique(fold)) < 2:
             fitted = _from_rows(x[rows], targets[rows], fold, penalties)
         else:
             _grow(parts, x, targets, rows[summed:], fold[summed:], shift)
@@ -93,7 +93,7 @@ def accuracies(
 
 
 def _from_rows(x: Floats, targets: Floats, fold: Rows, penalties: Sequence[float]) -> Ridge:
-    """Dual: groups are left out together where there are two folds or more, else row by row."""
+    """One factorisation: groups are left out together where there are two folds or more, else row by row."""
     if len(np.unique(fold)) < 2:
         fold = np.arange(len(x))
     left_out = ridge.out_of_fold(x, targets, fold, penalties)
