@@ -46,7 +46,7 @@ def features(case: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     labelled, size = read_labelled(CASES / case), GRID["size"][case]
     kept = evenly(np.arange(len(labelled)), labelled.y, GRID["images"])
-    domain = Domain(tuple(labelled.x.images[i] for i in kept))
+    domain = Domain(case, tuple(labelled.x.images[i] for i in kept))
     looked = survey(domain, size, cache=cache_folder())
     usable = np.array([i for i, key in enumerate(looked.ids) if key])
     network = load(GRID["backbone"], size=size)
