@@ -30,6 +30,7 @@ JOBS = (
     "brute.py",
     "peers.py",
     "ways.py",
+    "labels.py",
     "safety.py kills",
     "safety.py flips",
 )

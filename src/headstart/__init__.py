@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from headstart.bundle import Predictor
     from headstart.runs.estimator import TransferClassifier
     from headstart.runs.fit import fit
+    from headstart.runs.labels import labels
     from headstart.runs.ranking import rank
 
     load = Predictor
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 # Where its reporter cannot be imported, OpenVINO goes on without it.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-__all__ = ["TransferClassifier", "__version__", "fit", "load", "rank"]
+__all__ = ["TransferClassifier", "__version__", "fit", "labels", "load", "rank"]
 
 try:
     __version__ = metadata.version("headstart")
@@ -32,6 +33,10 @@ def __getattr__(name: str) -> Any:
         from headstart.runs.fit import fit
 
         return fit
+    if name == "labels":
+        from headstart.runs.labels import labels
+
+        return labels
     if name == "rank":
         from headstart.runs.ranking import rank
 

@@ -18,7 +18,7 @@ import pytest
 from headstart.evidence.transferability import SCORES, Score
 from headstart.strategies import FAMILIES, TABLE
 
-COMMANDS = ("fit", "predict", "rank", "report", "explain", "backbones", "cache", "demo")
+COMMANDS = ("fit", "predict", "rank", "report", "explain", "labels", "backbones", "cache", "demo")
 PAGES = (
     "README.md",
     "docs/index.md",
@@ -62,7 +62,7 @@ def test_pages_call_python_with_arguments_that_exist(page: str, fences: Callable
     for call in [node for language, text in fences(page) if language == "python" for node in ast.walk(ast.parse(text))]:
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func).removeprefix("headstart.")
-            if name in ("fit", "load", "rank", "TransferClassifier"):
+            if name in ("fit", "labels", "load", "rank", "TransferClassifier"):
                 known = inspect.signature(getattr(headstart, name)).parameters
                 assert {keyword.arg for keyword in call.keywords} <= set(known), name
 

@@ -166,6 +166,33 @@ def explain_command(run: RunFolder, as_json: Json = False) -> None:
         print_explained(terminal, explain(run), as_json=as_json)
 
 
+@app.command("labels")
+def labels_command(
+    data: Annotated[Path, typer.Argument(metavar="DIR", help="Labelled images, as fit takes them.")],
+    backbone: Annotated[str, typer.Option(help="What is frozen.")] = "packaged/efficientnet_lite0",
+    size: Size = 128,
+    seed: Annotated[int, typer.Option(help="Of the split and of the draws.")] = 0,
+    more: Annotated[int, typer.Option(help="Further labels to forecast.")] = 200,
+    replicates: Annotated[int, typer.Option(help="Curves that are measured; 1 gives no interval.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """How accuracy grows with the number of labels, and what more of them would bring."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.cli.growth import print_labels
+        from headstart.runs.labels import labels
+
+        found = labels(
+            data,
+            backbone=backbone,
+            size=size,
+            seed=seed,
+            more=more,
+            replicates=replicates,
+            progress=terminal.progress,
+        )
+        print_labels(terminal, found, as_json=as_json)
+
+
 @app.command("backbones")
 def backbones_command(as_json: Json = False) -> None:
     """What can be transferred from, and whether its weights are at hand."""
