@@ -30,6 +30,17 @@ SLOW = ("resnet18", "convnext_atto", "regnety_002", "tf_efficientnet_lite0", "sw
 FAMILIES = [*FAST, *(pytest.param(family, marks=pytest.mark.slow) for family in SLOW)]
 rows = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
 families = pytest.mark.parametrize("family", FAMILIES)
+fast_families = pytest.mark.parametrize("family", FAST)
+# The slow families check each kind of freezing; what else a row does is the same for all families.
+KINDS = ("probe", "upper_half", "biases", "norms", "all", "scratch")
+rows_of_families = pytest.mark.parametrize(
+    ("row", "family"),
+    [
+        *((TABLE[name], family) for name in TABLE for family in FAST),
+        *(pytest.param(TABLE[name], family, marks=pytest.mark.slow) for name in KINDS for family in SLOW),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
 
 
 def random_batches(backbone: Backbone, n: int = 12) -> Batches:
@@ -101,8 +112,7 @@ def snapshot(model: Transferred) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-@families
-@rows
+@rows_of_families
 def test_what_is_frozen_stays_and_what_trains_moves(fresh: Load, row: Strategy, family: str, tmp_path: Path) -> None:
     model, recipe = model_of(row, fresh(family)), recipe_of(row)
     wanted, before, digest = expected_to_train(row, model), snapshot(model), model.fixed_digest()
@@ -120,7 +130,7 @@ def test_what_is_frozen_stays_and_what_trains_moves(fresh: Load, row: Strategy, 
     assert set(model.moving_state()) - {name for name, _ in model.named_buffers()} == wanted
 
 
-@families
+@fast_families
 @rows
 def test_the_table_of_parts_counts_what_trains(fresh: Load, row: Strategy, family: str) -> None:
     model = model_of(row, fresh(family))
@@ -135,7 +145,7 @@ def test_the_table_of_parts_counts_what_trains(fresh: Load, row: Strategy, famil
     assert (sum(part.moving for part in parts.values()) == 0) is (keeps or not kept)
 
 
-@families
+@fast_families
 def test_gradual_unfreezing_reaches_every_block_in_its_turn(fresh: Load, family: str, tmp_path: Path) -> None:
     backbone = fresh(family)
     model = Transferred(backbone, nn.Linear(backbone.widths["top"], 3), source_statistics=True)
@@ -181,7 +191,7 @@ def test_gradual_unfreezing_resumes_with_the_same_bits(fresh: Load, tmp_path: Pa
         def evaluate(_: nn.Module) -> Scores:
             if next(calls, None) is None:
                 raise KeyboardInterrupt
-            return Scores(-sum(float(p.sum()) for p in model.parameters()), 0.0)
+            return Scores(-sum(p.sum().item() for p in model.parameters()), 0.0)
 
         with suppress(KeyboardInterrupt):
             train(

@@ -7,6 +7,7 @@ import io
 import json
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from typer.testing import CliRunner, Result
 
 from headstart.bundle.predictor import Predictor
 from headstart.cli.main import app
+from headstart.cli.show import Terminal
 from headstart.data import RowStore
 from headstart.records import Journal
 
@@ -364,6 +366,22 @@ def test_a_fault_of_our_own_asks_for_a_report(monkeypatch: pytest.MonkeyPatch) -
         assert done.stdout == ""
         assert str(error) in done.stderr and "Traceback" in done.stderr
         assert "report it" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_a_finaliser_swallowed_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    class Swallows:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as stopped, Terminal(quiet=True) as terminal:
+        swallows = Swallows()
+        del swallows
+        terminal.progress("heads", 1, 2)
+    assert stopped.value.code == 130
+    assert "goes on where it was" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def test_a_run_that_is_stopped_again_and_again(headstart: Any, _digits: Path, tm
     assert stopped(words, out, at="data", by=signal.SIGKILL)[0] == -signal.SIGKILL
     plan = (out / "records.jsonl").read_text().splitlines()[0]
     code, said = stopped(words, out, at="probe/random/test_resnet/stem", by=signal.SIGINT)
-    assert code == 130
+    assert code == 130, said
     assert said == "Stopped. The same command goes on where it was.\n"
     assert stopped(words, out, at="candidate/probe", by=signal.SIGKILL)[0] == -signal.SIGKILL
     finished = {r.key: r.to_json() for r in Journal(out / "records.jsonl")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -34,8 +35,10 @@ class Terminal:
         self._task: Any = None
         self._stage = ""
         self._shown: list[Record] = []
+        self._stopped = False
 
     def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._stop)
         if self.console.is_terminal:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -51,7 +54,17 @@ class Terminal:
             self._bars.start()
         return self
 
+    def _stop(self, *_: object) -> None:
+        self._stopped = True
+        raise KeyboardInterrupt
+
+    def _stop_if_asked(self) -> None:
+        """Where a Ctrl-C fell into a call back from C or into a finaliser, Python printed it there and went on."""
+        if self._stopped:
+            raise KeyboardInterrupt
+
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
         self._stop_bars()
         if error is not None and not isinstance(error, SystemExit):
             raise SystemExit(explain(error)) from None
@@ -62,6 +75,7 @@ class Terminal:
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """A bar for the stage at work, with its rate and the time left."""
+        self._stop_if_asked()
         if self._bars is None:
             return
         if stage != self._stage or self._task is None:
@@ -75,6 +89,7 @@ class Terminal:
 
     def show(self, record: Record) -> None:
         """Print what a record is worth on a terminal, and nothing elsewhere."""
+        self._stop_if_asked()
         self._shown.append(record)
         if not self._tables:
             return
