@@ -79,11 +79,22 @@ def table() -> None:
             if not found:
                 print(f"| {case} | `{way}` | not afforded | | | | |")
                 continue
-            said = "" if way == "all" else "beats or ties" if mean(apart) >= -TIE else "does not help here"
+            said = judged(way, apart)
             differs = f"{mean(apart):+.1f} ({min(apart):+.1f} to {max(apart):+.1f})"
             value, seconds = (mean(one[key] for one in found) for key in ("value", "seconds"))
             size = found[0]["trainable"]
             print(f"| {case} | `{way}` | {100 * value:.1f} | {differs} | {size:,} | {seconds:.0f} | {said} |")
+
+
+def judged(way: str, apart: list[float]) -> str:
+    """What the grid's bar says, once all of its seeds have run."""
+    from headstart.strategies import TABLE
+
+    if way == "all" or TABLE[way].control:
+        return "control" if TABLE[way].control else ""
+    if len(apart) < len(GRID["seeds"]):
+        return f"open: {len(apart)} of {len(GRID['seeds'])} seeds"
+    return "beats or ties" if mean(apart) >= -TIE else "does not help here"
 
 
 if __name__ == "__main__":

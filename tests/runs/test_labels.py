@@ -7,6 +7,7 @@ import headstart
 from headstart.errors import OptionError
 from headstart.evidence import growing
 from headstart.runs import labels as asked
+from headstart.runs.context import Prepared
 from headstart.runs.labels import curves
 
 BACKBONE = "random/test_resnet"
@@ -29,16 +30,16 @@ def test_what_is_measured_and_forecast(digits_folder: Path) -> None:
 
 def test_the_test_part_is_in_no_number(digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = found(digits_folder)
-    real, seen = asked.prepare, []
+    real, seen = asked.read, []
 
-    def blinded(*arguments: object) -> object:
-        prepared, record = real(*arguments)  # type: ignore[arg-type]
+    def blinded(*arguments: object, **more: object) -> Prepared:
+        prepared = real(*arguments, **more)  # type: ignore[arg-type]
         test = prepared.split.test
         seen.append(len(test))
         prepared.labelled.y[test] = (prepared.labelled.y[test] + 1) % 5
-        return prepared, record
+        return prepared
 
-    monkeypatch.setattr(asked, "prepare", blinded)
+    monkeypatch.setattr(asked, "read", blinded)
     assert found(digits_folder) == before and seen == [24]
 
 

@@ -170,7 +170,9 @@ class Transferred(nn.Module):
     def fixed_state(self) -> dict[str, Tensor]:
         """Parameters and buffers that may not change now, by name: frozen, not chosen to train, or held."""
         fixed = self._fixed_places() | {p for m in self._still_modules() for p in _places(m)}
-        return {name: tensor for name, tensor in self.state_dict().items() if _place(tensor) in fixed}
+        # Buffers that are not saved with a model stand outside of its state dict; frozen they are all the same.
+        everything = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        return {name: tensor for name, tensor in everything.items() if _place(tensor) in fixed}
 
     def _fixed_places(self) -> set[tuple[int, tuple[int, ...]]]:
         fixed = {place for module in self._frozen_modules() for place in _places(module)}
@@ -221,4 +223,4 @@ def _place(tensor: Tensor) -> tuple[int, tuple[int, ...]]:
 
 
 def _places(module: nn.Module) -> set[tuple[int, tuple[int, ...]]]:
-    return {_place(tensor) for tensor in module.state_dict().values() if tensor.numel()}
+    return {_place(tensor) for tensor in (*module.parameters(), *module.buffers()) if tensor.numel()}

@@ -59,8 +59,6 @@ class CrossEntropy(nn.Module):
 
     def _mixed(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
         """Mixed images, the labels of their partners, and the share λ of the first ones."""
-        # Two gamma draws make a Beta draw; torch's own Beta does not say from which generator it draws.
-        first, second = torch._standard_gamma(torch.full((2,), self.mixup, dtype=torch.float64)).tolist()
-        share = first / (first + second) if first + second > 0 else 1.0
+        share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
         order = torch.randperm(len(batch.y)).to(batch.y.device)
         return share * batch.x + (1 - share) * batch.x[order], batch.y[order], share

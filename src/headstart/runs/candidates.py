@@ -135,7 +135,7 @@ def _fit_head(
     else:
         title = f"heads on {backbone.name}"
         chosen = probe(context, prepared, features, indices=indices, title=title).best
-    rows = head_rows(context, prepared, features, indices)
+    rows = head_rows(prepared, features, indices, memory=context.options.memory)
     estimator = fit_probe(chosen, rows_at(features, prepared, rows, chosen.cuts), prepared.y[rows])
     head = head_module(arrays(estimator))
     model = Transferred(backbone, head, cuts=chosen.cuts, frozen="top")

@@ -126,7 +126,7 @@ def _start(
         torch.manual_seed(context.options.seed)
         head = nn.Linear(backbone.widths["top"], prepared.k)
     if row.pretrained:
-        rows = head_rows(context, prepared, source.features, fit)
+        rows = head_rows(prepared, source.features, fit, memory=context.options.memory)
         _start_head(head, source.probed.linear, source.features, prepared=prepared, fit=rows)
     frozen = frozen_cut(row, backbone.cuts)
     model = Transferred(backbone, head, frozen=frozen, source_statistics=recipe.source_statistics, only=row.only)

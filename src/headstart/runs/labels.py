@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,15 +15,17 @@ from headstart.data import folds
 from headstart.errors import OptionError
 from headstart.evidence.growing import Draw, accuracies, nested_order
 from headstart.evidence.learning_curves import Curve, Forecast, crossing, fit_curve, forecast, gain
+from headstart.features import extract
 from headstart.problem import labelled_arrays, read_labelled
-from headstart.records import Journal
-from headstart.runs.context import Context, Prepared
+from headstart.runs.context import Prepared
 from headstart.runs.fit import Data, torch_device
 from headstart.runs.machine import cache_folder
-from headstart.runs.options import Options, text_of
-from headstart.runs.preparing import prepare
-from headstart.runs.probing import FOLDS, features_of, head_rows, rows_at
+from headstart.runs.options import MEMORY, Reading, text_of
+from headstart.runs.preparing import read
+from headstart.runs.probing import FOLDS, head_rows, rows_at
 from headstart.shallow import HEADS, best, screen
+
+Progress = Callable[[str, int, int], None]
 
 LEVEL = 0.8
 """Probability of the intervals."""
@@ -89,7 +90,7 @@ def labels(
     seed: int = 0,
     more: int = 200,
     replicates: int = 10,
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    progress: Progress = lambda stage, done, total: None,
 ) -> Labels:
     """Measure how accuracy grows with the number of labels, and forecast what more would bring.
 
@@ -111,19 +112,21 @@ def labels(
         raise OptionError(f"{more} further labels are none.", "Ask for 1 or more.")
     if not 1 <= replicates <= MOST_REPLICATES:
         raise OptionError(f"{replicates} replicates are out of range.", f"Choose 1 to {MOST_REPLICATES}.")
-    options = _options(data, backbone, size=size, seed=seed)
+    asked = Reading(
+        data=text_of(data) if isinstance(data, Path | str) else "arrays",
+        backbones=(backbone,),
+        seed=seed,
+        size=size,
+        split=(0.6, 0.2, 0.2),
+        device="auto",
+    )
     labelled = read_labelled(data) if isinstance(data, Path | str) else labelled_arrays(*data)
     network = load(backbone, size=size)
-    with tempfile.TemporaryDirectory() as folder:  # what reads images wants a run's folder; nothing is written to it
-        journal = Journal(Path(folder) / "records.jsonl")
-        context = Context(
-            Path(folder), journal, options, cache_folder(), torch_device("auto"), progress, lambda record: None
-        )
-        prepared, _ = prepare(context, labelled)
-        random = load_random(network.architecture, size=size, seed=seed)
-        (sizes, frozen, curve), (_, control, behind) = (
-            _grown(context, prepared, each, replicates=replicates) for each in (network, random)
-        )
+    prepared = read(labelled, asked, cache=cache_folder(), progress=progress)
+    random = load_random(network.architecture, size=size, seed=seed)
+    (sizes, frozen, curve), (_, control, behind) = (
+        _grown(prepared, each, replicates=replicates, seed=seed, progress=progress) for each in (network, random)
+    )
     n = len(prepared.split.train) + len(prepared.split.val)
     return Labels(
         labels=n,
@@ -139,39 +142,21 @@ def labels(
     )
 
 
-def _options(data: Data, backbone: str, *, size: int, seed: int) -> Options:
-    """Those of a `fit` that reads the same images, and splits them alike."""
-    return Options(
-        data=text_of(data) if isinstance(data, Path | str) else "arrays",
-        backbones=(backbone,),
-        strategy="probe",
-        budget=0.0,
-        seed=seed,
-        size=size,
-        split=(0.6, 0.2, 0.2),
-        metric="accuracy",
-        margin=0.0,
-        class_weight="none",
-        device="auto",
-        strict=False,
-    )
-
-
 def _grown(
-    context: Context, prepared: Prepared, backbone: Backbone, *, replicates: int
+    prepared: Prepared, backbone: Backbone, *, replicates: int, seed: int, progress: Progress
 ) -> tuple[tuple[int, ...], Frozen, Curve]:
     """Sizes, points and curve of one network, at the cut that is best on the training part."""
-    features = features_of(context, prepared, backbone)
-    seed, split = context.options.seed, prepared.split
-    rows = head_rows(context, prepared, features, split.train)
+    pool = np.sort(np.concatenate([prepared.split.train, prepared.split.val]))
+    survey, device = prepared.survey, torch_device("auto")
+    features = extract(backbone, survey, pool, cache=cache_folder(), device=device, progress=progress)
+    rows = head_rows(prepared, features, prepared.split.train, memory=MEMORY)
     y, groups = prepared.y[rows], prepared.groups[rows]
     parts = folds(y, groups, min(FOLDS, len(np.unique(groups))), seed=seed)
     cut = best(screen(rows_at(features, prepared, rows), y, parts)).cuts[0]
-    pool = np.sort(np.concatenate([split.train, split.val]))
     z = rows_at(features, prepared, pool, [cut])[cut]
 
     def tell(done: int) -> None:
-        context.progress(f"curves of {backbone.name}", done, replicates)
+        progress(f"curves of {backbone.name}", done, replicates)
 
     sizes, values = curves(z, prepared.y[pool], prepared.groups[pool], replicates=replicates, seed=seed, tell=tell)
     curve = fit_curve(sizes, values, independent=FOLDS, seed=seed)

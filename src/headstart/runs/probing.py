@@ -52,9 +52,9 @@ def features_of(context: Context, prepared: Prepared, backbone: Backbone) -> Fea
     )
 
 
-def head_rows(context: Context, prepared: Prepared, features: Features, indices: np.ndarray) -> np.ndarray:
+def head_rows(prepared: Prepared, features: Features, indices: np.ndarray, *, memory: int) -> np.ndarray:
     """Of the images at `indices`, those that heads are fitted to: all, or as many of each class as memory allows."""
-    room, width = context.options.memory - BESIDE, features.width
+    room, width = memory - BESIDE, features.width
     rows = int(room / (COPIES * 4 * width))
     if rows < FOLDS * WIDEST:  # so few that the joined cuts are factorised, in double precision
         rows = int(room / (4 * width + FACTORISED * min(width, WIDEST)))
@@ -81,7 +81,7 @@ class Screened:
 
 def probe(context: Context, prepared: Prepared, features: Features, *, indices: np.ndarray, title: str) -> Probed:
     """Screen every cut with ridge, then let all heads compete on the shortlist; folds keep groups whole."""
-    rows = head_rows(context, prepared, features, indices)
+    rows = head_rows(prepared, features, indices, memory=context.options.memory)
     return _compete(context, _screen(context, prepared, features, indices=rows, title=title), title=title)
 
 
@@ -133,7 +133,7 @@ def timed_probe(
     features = features_of(context, prepared, backbone)
     extracted = time.perf_counter() - started
     name, of = backbone.name, len(indices)
-    indices = head_rows(context, prepared, features, indices)
+    indices = head_rows(prepared, features, indices, memory=context.options.memory)
     fewer = f"Heads were fitted to {len(indices):,} of {of:,} images: --memory allows no more."
     screened = _screen(context, prepared, features, indices=indices, title=f"cuts of {name}")
     if context.journal.get(f"screen/{name}") is None:
