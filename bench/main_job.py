@@ -213,7 +213,7 @@ def by_hand() -> None:
                 objective=CrossEntropy(recipe.label_smoothing),
                 recipe=recipe,
                 seed=seed,
-                evaluate=lambda _: Scores(-float(next(steps)), 0.0),  # noqa: B023
+                evaluate=lambda _: Scores(np.full(2, -float(next(steps))), 0.0),  # noqa: B023
                 checkpoint=state,
                 progress=lambda *_: None,
             )

@@ -47,7 +47,7 @@ def _suffix(name: str, size: int, cut: str) -> Row:
         def epoch(model: Any, stream: Any) -> float:
             path = cache / "checkpoint"
             path.unlink(missing_ok=True)
-            objective, scores = CrossEntropy(), Scores(0.0, 0.0)
+            objective, scores = CrossEntropy(), Scores(np.full(2, 0.0), 0.0)
             more = {"seed": 0, "evaluate": lambda _: scores, "checkpoint": path, "progress": quiet}
             return timed(lambda: train(model, stream, objective=objective, recipe=recipe, **more))
 

@@ -57,7 +57,7 @@ def _trials(name: str, size: int, cut: str) -> Row:
             chosen = [Trial(models[i].above(), recipes[i], cache / f"checkpoint-{i}") for i in numbers]
             for trial in chosen:
                 trial.checkpoint.unlink(missing_ok=True)
-            more = {"seed": 0, "evaluate": lambda _: Scores(0.0, 0.0), "progress": quiet}
+            more = {"seed": 0, "evaluate": lambda _: Scores(np.full(2, 0.0), 0.0), "progress": quiet}
             train_trials(chosen, stream, objective=CrossEntropy(), **more)
 
         def together(stream: Any) -> float:

@@ -78,7 +78,7 @@ def run(model: Transferred, recipe: Recipe, folder: Path, *, row: Strategy | Non
         ),
         recipe=recipe,
         seed=0,
-        evaluate=lambda _model: Scores(next(losses), 0.0),
+        evaluate=lambda _model: Scores(np.full(2, next(losses)), 0.0),
         checkpoint=folder / "checkpoint.safetensors",
         progress=lambda done, planned: None,
     )
@@ -154,7 +154,7 @@ def test_gradual_unfreezing_reaches_every_block_in_its_turn(fresh: Load, family:
 
     def watch(current: nn.Module) -> Scores:
         seen.append(snapshot(model))
-        return Scores(100.0 - len(seen), 0.0)
+        return Scores(np.full(2, 100.0 - len(seen)), 0.0)
 
     train(
         model,
@@ -191,7 +191,7 @@ def test_gradual_unfreezing_resumes_with_the_same_bits(fresh: Load, tmp_path: Pa
         def evaluate(_: nn.Module) -> Scores:
             if next(calls, None) is None:
                 raise KeyboardInterrupt
-            return Scores(-sum(p.sum().item() for p in model.parameters()), 0.0)
+            return Scores(np.full(2, -sum(p.sum().item() for p in model.parameters())), 0.0)
 
         with suppress(KeyboardInterrupt):
             train(
@@ -282,7 +282,7 @@ def test_a_frozen_tensor_that_moves_is_an_internal_error(fresh: Load, tmp_path: 
             objective=Meddles(),
             recipe=Recipe(epochs=1, batch_size=4, lr=1e-3, lr_head=1e-3),
             seed=0,
-            evaluate=lambda _model: Scores(next(losses), 0.0),
+            evaluate=lambda _model: Scores(np.full(2, next(losses)), 0.0),
             checkpoint=tmp_path / "c",
             progress=lambda done, planned: None,
         )

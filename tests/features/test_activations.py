@@ -66,7 +66,7 @@ def run(
     model: Transferred, batches: object, folder: Path, recipe: Recipe = RECIPE, **more: object
 ) -> dict[str, Tensor]:
     """Train, and return every parameter and buffer."""
-    judged: Callable[[nn.Module], Scores] = more.get("evaluate") or (lambda _: Scores(0.0, 0.0))  # type: ignore[assignment]
+    judged: Callable[[nn.Module], Scores] = more.get("evaluate") or (lambda _: Scores(np.full(2, 0.0), 0.0))  # type: ignore[assignment]
     train(
         model,
         batches,  # type: ignore[arg-type]
@@ -130,7 +130,7 @@ def test_the_same_bits_with_a_real_network_and_threads(size: int, store: Store, 
 
 def scripted() -> Callable[[nn.Module], Scores]:
     told = iter([9.0, 3.0, 2.0, 1.0])
-    return lambda _: Scores(next(told), 0.0)
+    return lambda _: Scores(np.full(2, next(told)), 0.0)
 
 
 def test_scores_are_those_of_the_images(store: Store) -> None:

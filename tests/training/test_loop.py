@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.data.batches import Augmentation
-from headstart.training import Recipe, Scores
+from headstart.training import Curve, Recipe, Scores
 from headstart.training.loop import make_optimizer, rate
 
 RECIPE = Recipe(epochs=4, batch_size=8, lr=2e-3, lr_head=2e-3, label_smoothing=0.0, patience=10)
@@ -32,7 +33,7 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 def scripted(losses: list[float]) -> Callable[[nn.Module], Scores]:
     """An evaluation that says what it was told to say, one epoch after the other."""
     told = iter(losses)
-    return lambda _model: Scores(next(told), 0.5)
+    return lambda _model: Scores(np.full(2, float(next(told))), 0.5)
 
 
 def test_a_separable_problem_is_learned_and_holds_on_new_images(toy: Any, tmp_path: Path) -> None:
@@ -48,11 +49,11 @@ def test_a_separable_problem_is_learned_and_holds_on_new_images(toy: Any, tmp_pa
 
 def test_the_best_epoch_is_what_is_left(toy: Any, tmp_path: Path) -> None:
     kept: list[dict[str, Tensor]] = []
-    told = iter([3.0, 2.0, 1.0, 1.5, 1.0])  # an equal loss is no better one
+    told = iter([3.0, 2.0, 1.0, 1.5, 1.5])
 
     def evaluate(model: nn.Module) -> Scores:
         kept.append(weights(model))
-        return Scores(next(told), 0.5)
+        return Scores(np.full(2, float(next(told))), 0.5)
 
     model = toy.model()
     curve = toy.train(model, RECIPE, tmp_path / "c", evaluate=evaluate)
@@ -74,7 +75,7 @@ def test_patience_ends_it_and_says_why(toy: Any, tmp_path: Path) -> None:
         toy.model(), replace(RECIPE, epochs=9, patience=2), tmp_path / "c", evaluate=scripted([3, 2, 2.5, 2.1, 1, 0])
     )
     assert [p.loss for p in curve.points] == [3, 2, 2.5, 2.1]
-    assert curve.stopped == "the validation loss had not fallen for 2 epochs"
+    assert curve.stopped == "the validation loss had been above its lowest for 2 epochs"
 
 
 def test_patience_is_not_lost_on_the_first_disturbance(toy: Any, tmp_path: Path) -> None:
@@ -86,7 +87,46 @@ def test_patience_is_not_lost_on_the_first_disturbance(toy: Any, tmp_path: Path)
         toy.model(), replace(RECIPE, epochs=5, patience=1), tmp_path / "d", evaluate=scripted([1.0, 4, 3, 3.5])
     )
     assert len(curve.points) == 4 and curve.best_epoch == 0
-    assert curve.stopped == "the validation loss had not fallen for 1 epoch"
+    assert curve.stopped == "the validation loss had been above its lowest for 1 epoch"
+
+
+def spread(means: list[float], *, by: float) -> Callable[[nn.Module], Scores]:
+    """An evaluation of 20 images whose losses are spread about what it was told to say, otherwise every time."""
+    told, rng = iter(means), np.random.default_rng(0)
+    noise = [rng.permutation(np.linspace(-by, by, 20)) for _ in means]
+    return lambda _model: Scores(next(told) + noise.pop(), 0.5)
+
+
+def test_a_later_epoch_is_taken_where_its_loss_is_within_a_standard_error(toy: Any, tmp_path: Path) -> None:
+    """One of 20 noisy losses is the lowest by luck; without noise the same means pick it."""
+    told, epochs = [5.0, 1.0, 1.2, 1.1, 1.02], replace(RECIPE, epochs=4, patience=9)
+    assert toy.train(toy.model(), epochs, tmp_path / "c", evaluate=spread(told, by=0.0)).best_epoch == 1
+    curve = toy.train(toy.model(), epochs, tmp_path / "d", evaluate=spread(told, by=0.5))
+    assert (curve.lowest_epoch, curve.best_epoch, curve.still_improving) == (1, 4, False)
+
+
+def test_the_standard_error_is_paired_over_images(toy: Any, tmp_path: Path) -> None:
+    """Images that are hard stay hard: what they differ by from one another says nothing of the epochs."""
+    hard, told = np.linspace(0, 8, 20), iter([5.0, 1.0, 1.2])
+    curve = toy.train(
+        toy.model(), replace(RECIPE, epochs=2), tmp_path / "c", evaluate=lambda _: Scores(next(told) + hard, 0.5)
+    )
+    assert curve.best_epoch == 1
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(1, 0.3, (2, 15))
+    curve = Curve()
+    for epoch, losses in enumerate((first + 9, first, second)):
+        curve.add(epoch, 0.0, Scores(losses, 0.5))
+    expected = math.sqrt(((second - first - (second - first).mean()) ** 2).sum() / 14 / 15)
+    assert curve.points[2].error == (pytest.approx(expected) if second.mean() > first.mean() else 0)
+    assert Curve.from_json(json.loads(json.dumps(curve.to_json())), curve.arrays()).points == curve.points
+
+
+def test_noise_alone_does_not_end_it(toy: Any, tmp_path: Path) -> None:
+    told = [5.0, 1.0, *[1.1] * 6]
+    long = replace(RECIPE, epochs=7, patience=2)
+    assert toy.train(toy.model(), long, tmp_path / "c", evaluate=spread(told, by=0.5)).epoch == 7
+    assert toy.train(toy.model(), long, tmp_path / "d", evaluate=spread(told, by=0.01)).epoch == 3
 
 
 def test_all_epochs_done_and_still_improving(toy: Any, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_trials_together_end_with_the_bits_that_each_has_alone(toy: Any, tmp_pat
         np.testing.assert_equal(curves[number].to_json(), curve.to_json())
         got, expected = weights(models[number]), weights(alone)
         assert all(torch.equal(got[name], expected[name]) for name in expected)
-    assert len({curve.lowest for curve in curves}) == 3
+    assert len({curve.loss for curve in curves}) == 3
 
 
 def test_a_trial_that_has_ended_waits_and_the_others_go_on(toy: Any, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_trial_that_has_ended_waits_and_the_others_go_on(toy: Any, tmp_path: P
     def evaluate(model: nn.Module) -> Any:
         number = models.index(model)
         seen.append(number)
-        return type(score(model, toy.judge))(told[number].pop(0), 0.5)
+        return type(score(model, toy.judge))(np.full(2, told[number].pop(0)), 0.5)
 
     recipe = replace(RECIPE, patience=1)
     trials = [Trial(model, recipe, tmp_path / str(number)) for number, model in enumerate(models)]

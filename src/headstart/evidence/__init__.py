@@ -2,7 +2,7 @@
 
 from headstart.evidence.bootstrap import Difference, Interval, best_of, interval, paired, simultaneous
 from headstart.evidence.calibration import fit_temperature, softmax
-from headstart.evidence.metrics import METRICS, Metric, calibration_error, confusion, log_loss
+from headstart.evidence.metrics import METRICS, Metric, calibration_error, confusion, log_loss, losses
 
 __all__ = [
     "METRICS",
@@ -15,6 +15,7 @@ __all__ = [
     "fit_temperature",
     "interval",
     "log_loss",
+    "losses",
     "paired",
     "simultaneous",
     "softmax",

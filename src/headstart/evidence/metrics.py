@@ -97,8 +97,14 @@ def log_loss(y: Classes, probabilities: Floats) -> float:
     >>> round(log_loss(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]])), 4)
     0.6931
     """
+    return float(losses(y, probabilities).mean())
+
+
+def losses(y: Classes, probabilities: Floats) -> NDArray[np.float64]:
+    """−log pᵢ[yᵢ] of every image, ``(n,)``: the terms of `log_loss`, clipped as there."""
     own = np.asarray(probabilities, dtype=np.float64)[np.arange(len(y)), y]
-    return float(-np.log(np.clip(own, 1e-12, None)).mean())
+    negative: NDArray[np.float64] = -np.log(np.clip(own, 1e-12, None))
+    return negative
 
 
 def calibration_error(y: Classes, probabilities: Floats, *, bins: int = 15) -> float:

@@ -75,13 +75,13 @@ def fine_tune(
         for number, one in enumerate(variants(recipe, tried))
     ]
     curves, note = _train(context, prepared, trials, row=row, parts=parts)
-    best = min(range(tried), key=lambda number: curves[number].lowest)
+    best = min(range(tried), key=lambda number: curves[number].loss)
     chosen, curve = trials[best], curves[best]
     chosen.model.eval()
     _calibrate(context, prepared, chosen.model, parts[1])
     keep_model(checkpoint.with_name(f"{checkpoint.stem}-model.safetensors"), chosen.model)
     tried_with = tuple(
-        {"lr": t.recipe.lr, "weight_decay": t.recipe.weight_decay, "loss": c.lowest, "epoch": c.best_epoch}
+        {"lr": t.recipe.lr, "weight_decay": t.recipe.weight_decay, "loss": c.loss, "epoch": c.best_epoch}
         for t, c in zip(trials, curves, strict=True)
     )
     images = len(parts[0]) * sum(one.epoch for one in curves)

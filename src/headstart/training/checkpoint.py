@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 from headstart.backbones import Transferred
 from headstart.errors import InternalError
 from headstart.records.arrays import read_arrays, write_arrays
-from headstart.training.curve import Curve, Point
+from headstart.training.curve import Curve
 
 State = dict[str, Tensor]
 
@@ -39,7 +38,8 @@ def save(path: Path, model: Transferred, *, best: State, optimizer: torch.optim.
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
     arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
-    write_arrays(path, arrays, about=json.dumps(asdict(curve)))
+    arrays |= {f"curve.{name}": losses for name, losses in curve.arrays().items()}
+    write_arrays(path, arrays, about=json.dumps(curve.to_json()))
 
 
 def resume(model: Transferred, optimizer: torch.optim.Optimizer, path: Path) -> tuple[Curve, State]:
@@ -49,9 +49,13 @@ def resume(model: Transferred, optimizer: torch.optim.Optimizer, path: Path) -> 
         return Curve(), {}
     saved = json.loads(found[1])
     parts: dict[str, State] = {"model": {}, "best": {}, "optimizer": {}}
+    losses = {}
     for name, array in found[0].items():
         part, _, key = name.partition(".")
-        parts[part][key] = torch.from_numpy(array)
+        if part == "curve":
+            losses[key] = array
+        else:
+            parts[part][key] = torch.from_numpy(array)
     put_back(model, parts["model"])
     state = optimizer.state_dict()
     for key, tensor in parts["optimizer"].items():
@@ -63,4 +67,4 @@ def resume(model: Transferred, optimizer: torch.optim.Optimizer, path: Path) -> 
             if moment.shape == parameter.shape:
                 # A fused step walks a parameter and its moments in memory order: they have to lie alike.
                 moments[name] = torch.empty_like(parameter, requires_grad=False).copy_(moment)
-    return Curve([Point(**point) for point in saved["points"]], saved["best_epoch"], saved["stopped"]), parts["best"]
+    return Curve.from_json(saved, losses), parts["best"]

@@ -1,35 +1,81 @@
-"""What a training went through, and when it ends."""
+"""What a training went through, which epoch of it is handed back, and when it ends."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.training.inference import Scores
 from headstart.training.recipe import Recipe
+
+Losses = NDArray[np.float64]
+
+SHOWN = 2.0
+"""Standard errors above the lowest loss from which a loss is said to have increased."""
 
 
 @dataclass
 class Point:
-    """One epoch: mean training loss, and loss and accuracy on the part that decides when to stop."""
+    """One epoch: mean training loss, and what the part says that decides when to stop.
+
+    Attributes
+    ----------
+    loss, value : mean cross-entropy and accuracy on that part.
+    error : standard error of the loss minus the lowest of training until then, paired over images.
+    """
 
     epoch: int
     train_loss: float
     loss: float
     value: float
+    error: float = 0.0
 
 
 @dataclass
 class Curve:
-    """What a training went through. `stopped` says why it ended, `rising` whether it still got better."""
+    """What a training went through; epoch 0 is the model as it came.
+
+    The epoch that is handed back is chosen by the *one-standard-error rule*, for the later one: the last epoch whose
+    loss is above neither the lowest of training nor that of epoch 0 by more than one standard error of the
+    difference, paired over images; epoch 0 where there is none. A rate that falls to zero makes later epochs the
+    better trained ones, and the lowest of several noisy losses is often a lucky one. (Breiman et al.,
+    *Classification and Regression Trees*, 1984, who lean to the simpler one.)
+
+    Attributes
+    ----------
+    best_epoch : the one that is handed back.
+    lowest_epoch : of training, by its loss.
+    stopped : why training ended; empty while it goes on.
+    """
 
     points: list[Point] = field(default_factory=list)
     best_epoch: int = 0
+    lowest_epoch: int = 0
     stopped: str = ""
+    _losses: dict[int, Losses] = field(default_factory=dict, repr=False)
+
+    def add(self, epoch: int, train_loss: float, scores: Scores) -> bool:
+        """Take in an epoch; whether it is the one to hand back so far."""
+        lowest = epoch <= 1 or scores.loss < self.points[self.lowest_epoch].loss
+        finite = math.isfinite(scores.loss)
+        error = _error(scores.losses - self._losses[self.lowest_epoch]) if finite and not lowest else 0.0
+        self.points.append(Point(epoch, train_loss, scores.loss, scores.accuracy, error))
+        if lowest:
+            self._losses = {e: kept for e, kept in self._losses.items() if e == 0} | {epoch: scores.losses}
+            self.lowest_epoch = epoch
+        references = [losses for e, losses in self._losses.items() if e != epoch]
+        if not finite or any(_above(scores.losses - losses) > 1 for losses in references):
+            return False
+        self.best_epoch = epoch
+        return True
 
     @property
     def still_improving(self) -> bool:
-        """Whether the best epoch was the last one: more epochs might have given more."""
-        return bool(self.points) and self.best_epoch == self.points[-1].epoch
+        """Whether the last epoch had the lowest loss: more epochs might have given more."""
+        return bool(self.points) and self.lowest_epoch == self.points[-1].epoch
 
     @property
     def epoch(self) -> int:
@@ -37,23 +83,55 @@ class Curve:
         return self.points[-1].epoch
 
     @property
-    def lowest(self) -> float:
-        """The loss of the best epoch."""
+    def loss(self) -> float:
+        """The loss of the epoch that is handed back."""
         return self.points[self.best_epoch].loss
 
     def to_json(self) -> dict[str, object]:
         """For records: plain lists and numbers."""
-        return asdict(self) | {"still_improving": self.still_improving}
+        return {
+            "points": [vars(point).copy() for point in self.points],
+            "best_epoch": self.best_epoch,
+            "lowest_epoch": self.lowest_epoch,
+            "stopped": self.stopped,
+            "still_improving": self.still_improving,
+        }
+
+    def arrays(self) -> dict[str, Losses]:
+        """What a checkpoint needs beside `to_json` to go on: losses by image of the epochs to compare with."""
+        return {str(epoch): losses for epoch, losses in self._losses.items()}
+
+    @classmethod
+    def from_json(cls, told: dict[str, object], arrays: dict[str, Losses]) -> Curve:
+        """Inverse of `to_json` and `arrays`."""
+        kept = {name: told[name] for name in ("best_epoch", "lowest_epoch", "stopped")}
+        points = [Point(**point) for point in told["points"]]  # type: ignore[attr-defined]
+        return cls(points, **kept, _losses={int(epoch): losses for epoch, losses in arrays.items()})  # type: ignore[arg-type]
 
 
 def stop(curve: Curve, recipe: Recipe) -> str:
-    """Why a training ends after its last epoch; empty where it goes on."""
+    """Why a training ends after its last epoch; empty where it goes on.
+
+    It ends when the validation loss has been shown to be above the lowest of training for `recipe.patience` epochs
+    in a row. The model as it came does not count: full rates first disturb a network that starts from a
+    fitted head, and it comes back as they fall.
+    """
     last = curve.points[-1]
     if not math.isfinite(last.loss):
         return "the validation loss was no longer finite"
-    # Counted from the best epoch of training, not from epoch 0: full learning rates first disturb a
-    # network that starts from a fitted head, and it comes back as they fall.
-    best = min(curve.points[1:], key=lambda point: point.loss)
-    if last.epoch - best.epoch >= recipe.patience:
-        return f"the validation loss had not fallen for {recipe.patience} epoch{'s' * (recipe.patience > 1)}"
+    lately, lowest = curve.points[1:][-recipe.patience :], curve.points[curve.lowest_epoch].loss
+    if len(lately) == recipe.patience and all(p.loss - lowest > SHOWN * p.error for p in lately):
+        return f"the validation loss had been above its lowest for {recipe.patience} epoch{'s' * (recipe.patience > 1)}"
     return "all planned epochs were done" if last.epoch >= recipe.epochs else ""
+
+
+def _error(differences: Losses) -> float:
+    """Standard error of the mean; 0 of a lone image, which tells nothing of it."""
+    n = len(differences)
+    return float(differences.std(ddof=1) / math.sqrt(n)) if n > 1 else 0.0
+
+
+def _above(differences: Losses) -> float:
+    """Mean in standard errors."""
+    mean, error = float(differences.mean()), _error(differences)
+    return mean / error if error else math.copysign(math.inf, mean) if mean else 0.0

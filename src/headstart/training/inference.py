@@ -9,15 +9,20 @@ import torch
 from torch import nn
 
 from headstart.data.batches import Stream
-from headstart.evidence import fit_temperature, log_loss, softmax
+from headstart.evidence import fit_temperature, losses, softmax
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
-    """Mean cross-entropy after the best temperature, and accuracy, on some labelled images."""
+    """Cross-entropy of each of some labelled images after the best temperature, ``(n,)``, and their accuracy."""
 
-    loss: float
+    losses: np.ndarray
     accuracy: float
+
+    @property
+    def loss(self) -> float:
+        """The mean cross-entropy."""
+        return float(self.losses.mean())
 
 
 def predict_logits(model: nn.Module, batches: Stream) -> np.ndarray:
@@ -31,7 +36,7 @@ def predict_logits(model: nn.Module, batches: Stream) -> np.ndarray:
 
 
 def score(model: nn.Module, batches: Stream) -> Scores:
-    """Loss and accuracy of `model` on `batches`.
+    """Losses and accuracy of `model` on `batches`.
 
     The loss is taken at the temperature that fits these images best, as the model will be calibrated
     before it is used. Without that, a head fitted to its own calibration would look better than
@@ -39,4 +44,4 @@ def score(model: nn.Module, batches: Stream) -> Scores:
     """
     logits = predict_logits(model, batches)
     shares = softmax(logits / fit_temperature(logits, batches.y))
-    return Scores(log_loss(batches.y, shares), float((logits.argmax(1) == batches.y).mean()))
+    return Scores(losses(batches.y, shares), float((logits.argmax(1) == batches.y).mean()))

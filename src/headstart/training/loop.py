@@ -14,7 +14,7 @@ from headstart.backbones import Transferred
 from headstart.data.batches import Batch, Stream
 from headstart.errors import InternalError
 from headstart.training.checkpoint import copy_of, put_back, resume, save
-from headstart.training.curve import Curve, Point, stop
+from headstart.training.curve import Curve, stop
 from headstart.training.inference import Scores
 from headstart.training.objective import Objective
 from headstart.training.recipe import Recipe, held_cut
@@ -105,8 +105,7 @@ class _Running:
         self._optimizer = make_optimizer(self.model, trial.recipe)
         self.curve, self._best = resume(self.model, self._optimizer, trial.checkpoint)
         if not self.curve.points:
-            start = evaluate(self.model)
-            self.curve.points.append(Point(0, math.nan, start.loss, start.accuracy))
+            self.curve.add(0, math.nan, evaluate(self.model))
             self._best = copy_of(self.model)
 
     def begin(self, epoch: int, *, seed: int) -> None:
@@ -133,9 +132,8 @@ class _Running:
     def finish(self, epoch: int) -> None:
         scores = self._evaluate(self.model)
         mean = sum(self._losses) / len(self._losses)
-        self.curve.points.append(Point(epoch, mean, scores.loss, scores.accuracy))
-        if scores.loss < self.curve.lowest:
-            self.curve.best_epoch, self._best = epoch, copy_of(self.model)
+        if self.curve.add(epoch, mean, scores):
+            self._best = copy_of(self.model)
         self.curve.stopped = stop(self.curve, self.trial.recipe)
         save(self.trial.checkpoint, self.model, best=self._best, optimizer=self._optimizer, curve=self.curve)
 

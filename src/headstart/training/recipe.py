@@ -20,7 +20,7 @@ class Recipe:
     weight_decay : of weights with two or more dimensions.
     warmup : share of the steps with a rising learning rate.
     label_smoothing : share of the probability that is spread over all classes.
-    patience : epochs without a lower validation loss after which training stops.
+    patience : epochs in a row with a validation loss shown to be above the lowest, after which training stops.
     source_statistics : batch norms keep the statistics that the source gave them.
     augmentation : transformations of the training images.
     views : so many views of each image are gone through in turn; 0 means a new one every epoch.
@@ -71,7 +71,10 @@ def finetune(n: int, *, epochs: int) -> Recipe:
 
     Source: head first, then fine-tune (Kumar et al. 2022, https://arxiv.org/abs/2202.10054).
     """
-    return Recipe(epochs=epochs, batch_size=batch_size(n), lr=5e-4, lr_head=5e-4, source_statistics=True)
+    patience = max(3, epochs // 2)
+    return Recipe(
+        epochs=epochs, batch_size=batch_size(n), lr=5e-4, lr_head=5e-4, patience=patience, source_statistics=True
+    )
 
 
 def by_layer(n: int, *, epochs: int) -> Recipe:

@@ -1,0 +1,310 @@
+#!/usr/bin/env python3
+"""Is the advice right? Brute force on subsets of real cases: every strategy trained to the end, judged on test images.
+
+python bench/advice.py [design|judge|truth]    run the cells of that part of bench/grids/advice.toml not recorded yet
+
+One cell is one process with one thread; two run side by side. A cell's record: what each strategy scored on the images
+that a run would compare it on, image by image, its curves and processor seconds, and its test accuracy once it is
+trained again on all labelled images.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+GRID = tomllib.loads((HERE / "grids/advice.toml").read_text())
+RECORDS = HERE / "records/advice.jsonl"
+RUNS = HERE / "results/advice"
+CASES = Path(os.environ.get("CASES_DIR", "~/.cache/headstart-cases")).expanduser()
+SIDE_BY_SIDE = 2
+FEWEST_OF_A_CLASS = 6
+Row = dict[str, Any]
+Cell = tuple[str, int, int]
+
+
+def cells(part: str) -> list[Cell]:
+    """Case, labelled images and seed of every cell, all sizes of a seed before the next one."""
+    told = GRID[part]
+    cases = told["cases"] if "cases" in told else [told["case"]]
+    sizes = told.get("sizes", GRID["sizes"])
+    return [
+        (case, n, seed)
+        for seed in told["seeds"]
+        for case in cases
+        for n in sizes
+        if FEWEST_OF_A_CLASS * classes_of(case) <= n < 0.75 * images_of(case)
+    ]
+
+
+def classes_of(case: str) -> int:
+    """Classes of a case."""
+    folder = CASES / case / "train" if (CASES / case / "train").exists() else CASES / case
+    return sum(1 for path in folder.iterdir() if path.is_dir())
+
+
+def images_of(case: str) -> int:
+    """Images in a case: a subset of all of them would leave none to judge on."""
+    return sum(1 for path in (CASES / case).rglob("*") if path.is_file())
+
+
+def run(part: str) -> None:
+    """All cells of a part that are not recorded, two at a time."""
+    missing = [cell for cell in cells(part) if not done(*cell)]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        list(pool.map(one_process, missing))
+
+
+def one_process(cell: Cell) -> None:
+    """A cell in a process of its own."""
+    threads = str(GRID["threads"])
+    told = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "OMP_WAIT_POLICY": "passive"}
+    command = [sys.executable, "-W", "ignore", __file__, "cell", *map(str, cell)]
+    subprocess.run(command, check=True, env=os.environ | told)
+
+
+def brute_force(case: str, n: int, seed: int) -> Row:
+    """Every strategy on one subset."""
+    import torch
+
+    from headstart.advice import Plan
+    from headstart.advice.plan import FEWEST_VALIDATION, FOLDS, VIEWS
+    from headstart.backbones import load
+    from headstart.problem import read_labelled
+    from headstart.records import Journal
+    from headstart.runs.candidates import run_candidate
+    from headstart.runs.context import Context, kept_predictions
+    from headstart.runs.finetuning import Source
+    from headstart.runs.options import Options
+    from headstart.runs.preparing import prepare
+    from headstart.runs.probing import timed_probe
+    from headstart.strategies import TABLE, frozen_cut
+
+    torch.set_num_threads(GRID["threads"])
+    folder = RUNS / f"{case}-{n}-{seed}"
+    (folder / "work").mkdir(parents=True, exist_ok=True)
+    table, test = subset(case, n, seed)
+    options = Options(
+        data=str(table),
+        backbones=(GRID["backbone"],),
+        seed=seed,
+        size=GRID["size"],
+        split=(0.75, 0.25, 0.0),
+        device="cpu",
+        strategy="auto",
+        budget=1.0,
+        metric="accuracy",
+        margin=0.005,
+        class_weight="none",
+    )
+    journal, cpu = Journal(folder / "records.jsonl"), torch.device("cpu")
+    context = Context(folder, journal, options, folder / "cache", cpu, lambda *_: None, lambda _: None)
+    prepared, _ = prepare(context, read_labelled(table))
+    split = prepared.split
+    both = np.sort(np.concatenate([split.train, split.val]))
+    folds = FOLDS if len(split.val) < FEWEST_VALIDATION else None
+    epochs = {row: GRID["epochs"] for row in GRID["strategies"] if TABLE[row].trains}
+    epochs["scratch"] = GRID["scratch_epochs"]
+    cuts = load(GRID["backbone"], size=GRID["size"]).cuts
+    views = {row: VIEWS if frozen_cut(TABLE[row], cuts) else 0 for row in epochs}
+    name = GRID["backbone"]
+    plan = Plan(folds, {name: epochs}, {name: views}, {name: dict.fromkeys(epochs, 1)}, (), ())
+
+    pool = both if folds else split.train
+    found: dict[str, Row] = {}
+    for backbone in [*GRID["frozen_only"], name]:
+        before = time.process_time()
+        network = load(backbone, size=GRID["size"])
+        probed, features = timed_probe(context, prepared, network, indices=pool)
+        source = Source(backbone, network.architecture, features, probed)
+        rows = ["probe"] if backbone != name else GRID["strategies"]
+        for row in rows:
+            if row == "scratch" and seed not in GRID["scratch_seeds"]:
+                continue
+            one = replace(context, journal=Journal(folder / f"{backbone.rpartition('/')[2]}.jsonl"))
+            record = run_candidate(one, prepared, plan, row=TABLE[row], source=source)
+            indices, shares = kept_predictions(folder / record.detail["predictions"])
+            key = row if backbone == name else f"{row}/{backbone}"
+            found[key] = {
+                "value": record.metrics["value"],
+                "right": packed(shares.argmax(1) == prepared.y[indices]),
+                "curves": [thin(curve) for curve in record.detail["curves"]],
+                "cut": record.cut,
+                "head": record.recipe.get("head", ""),
+                "cpu_s": time.process_time() - before,
+            }
+            judged = {"indices": indices, "groups": prepared.groups[indices]}
+            before = time.process_time()
+        if backbone != name:
+            refit(context, prepared, plan, source, found, both, test)
+    refit(context, prepared, plan, source, found, both, test)
+    return {
+        "labelled": len(both),
+        "test": len(test.y),
+        "folds": folds,
+        "judged": len(judged["indices"]),
+        "groups": np.unique(judged["groups"], return_inverse=True)[1].tolist(),
+        "strategies": found,
+    }
+
+
+def refit(
+    context: Any, prepared: Any, plan: Any, source: Any, found: dict[str, Row], both: np.ndarray, test: Any
+) -> None:
+    """Train what came close once more on all labelled images, and judge it on test images."""
+    from headstart.runs.candidates import fit_strategy
+    from headstart.strategies import TABLE
+
+    best = max(one["value"] for one in found.values())
+    for key, one in found.items():
+        row, _, backbone = key.partition("/")
+        if (backbone or GRID["backbone"]) != source.backbone or "test" in one:
+            continue
+        if one["value"] < best - GRID["refit_within"] / 100 and row != "probe":
+            continue
+        before = time.process_time()
+        name = f"again-{row}"
+        made = fit_strategy(
+            context, prepared, plan, row=TABLE[row], source=source, indices=both, name=name, again=row == "probe"
+        )
+        one["again_cpu_s"] = time.process_time() - before
+        right = test.right(made.model)
+        one["test"], one["test_right"] = float(right.mean()), packed(right)
+
+
+class Test:
+    """The images that a subset is judged on, read."""
+
+    def __init__(self, paths: list[Path], labels: list[str]) -> None:
+        from headstart.data import survey
+        from headstart.problem import read_labelled
+        from headstart.runs.machine import cache_folder
+
+        table = RUNS / f"test-{os.getpid()}.csv"
+        with table.open("w") as file:
+            csv.writer(file).writerows([("path", "label"), *((path, k) for path, k in zip(paths, labels, strict=True))])
+        labelled = read_labelled(table)
+        self.looked = survey(labelled.x, GRID["size"], cache=cache_folder())
+        table.unlink()
+        usable = np.array([bool(key) for key in self.looked.ids])
+        self.rows, self.y = np.flatnonzero(usable), labelled.y[usable]
+
+    def right(self, model: Any) -> np.ndarray:
+        """Which of them a model names rightly, (m,)."""
+        import torch
+
+        from headstart.data.batches import Batches
+        from headstart.training import predict_logits
+
+        preprocessing = model.backbone.preprocessing
+
+        def ready(pixels: np.ndarray) -> torch.Tensor:
+            tensor: torch.Tensor = preprocessing.tensor(torch.from_numpy(pixels))
+            return tensor
+
+        keys = [self.looked.ids[i] for i in self.rows]
+        logits = predict_logits(model, Batches(self.looked.pixels, ready, self.rows, self.y, 64, keys))
+        right: np.ndarray = logits.argmax(1) == self.y
+        return right
+
+
+def subset(case: str, n: int, seed: int) -> tuple[Path, Test]:
+    """A table of `n` labelled images, split three to one, and the images to judge on."""
+    from headstart.problem import read_labelled
+
+    labelled = read_labelled(CASES / case)
+    paths = [Path(labelled.x.root or "") / labelled.x.label_of(i) for i in range(len(labelled.y))]
+    if case == "fashion":
+        rng = np.random.default_rng(seed)
+        order = rng.permutation([i for i, part in enumerate(labelled.parts or ()) if part == "train"])
+        k = len(labelled.task.classes)
+        of_class = [order[labelled.y[order] == c][: n // k] for c in range(k)]
+        train = np.concatenate([each[: 3 * len(each) // 4] for each in of_class])
+        val = np.concatenate([each[3 * len(each) // 4 :] for each in of_class])
+        test = np.array([i for i, part in enumerate(labelled.parts or ()) if part == "test"])
+    else:
+        train, val, test = split_of(labelled, n, seed)
+    table = RUNS / f"{case}-{n}-{seed}.csv"
+    names = labelled.task.classes
+    with table.open("w") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "label", "split"))
+        for part, rows in (("train", train), ("val", val)):
+            writer.writerows((paths[i], names[labelled.y[i]], part) for i in rows)
+    return table, Test([paths[i] for i in test], [names[k] for k in labelled.y[test]])
+
+
+def split_of(labelled: Any, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Training, validation and test images of a case, near duplicates on one side."""
+    from headstart.data import find_duplicates, split, survey
+    from headstart.runs.machine import cache_folder
+
+    looked = survey(labelled.x, GRID["size"], cache=cache_folder())
+    share = n / len(labelled.y)
+    shares = (0.75 * share, 0.25 * share, 1 - share)
+    groups = find_duplicates(looked).groups
+    parts = split(labelled.y, groups, seed=seed, fractions=shares, broken=looked.broken)
+    return parts.train, parts.val, parts.test
+
+
+def packed(right: np.ndarray) -> str:
+    """Booleans as text."""
+    return base64.b85encode(np.packbits(right).tobytes()).decode()
+
+
+def unpacked(text: str, n: int) -> np.ndarray:
+    """Inverse of `packed`."""
+    bits: np.ndarray = np.unpackbits(np.frombuffer(base64.b85decode(text), "u1"))[:n].astype(bool)
+    return bits
+
+
+def thin(curve: Row) -> Row:
+    """Loss and value of every epoch, and why training ended."""
+    points = [(round(p["loss"], 4), round(p["value"], 4)) for p in curve["points"]]
+    return {"points": points, "best_epoch": curve["best_epoch"], "stopped": curve["stopped"]}
+
+
+def recorded() -> list[Row]:
+    """All finished cells."""
+    return [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
+
+
+def done(case: str, n: int, seed: int) -> bool:
+    """Whether a cell is recorded."""
+    return any((row["case"], row["n"], row["seed"]) == (case, n, seed) for row in recorded())
+
+
+def one_cell(case: str, n: str, seed: str) -> None:
+    """Run a cell and write it down as one line."""
+    from headstart.runs.machine import machine
+
+    RUNS.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    row: Row = {"case": case, "n": int(n), "seed": int(seed)}
+    row |= brute_force(case, int(n), int(seed)) | {"wall_s": time.perf_counter() - started, "machine": machine()}
+    with RECORDS.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    asked = sys.argv[1:]
+    if asked[:1] == ["cell"]:
+        one_cell(*asked[1:])
+    elif set(asked) <= {"design", "judge", "truth"}:
+        for part in asked or ("design", "judge", "truth"):
+            run(part)
+    else:
+        sys.exit(__doc__)
