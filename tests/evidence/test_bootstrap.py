@@ -62,7 +62,7 @@ def test_one_group_gives_no_interval() -> None:
     assert interval(y, y, np.zeros(3)).low is None
     assert paired(y, y, y, np.zeros(3)).high is None
     assert best_of(y, {"a": y}, np.zeros(3)).low is None
-    assert simultaneous(y, {"a": y, "b": y}, "a", np.zeros(3))["b"].low is None
+    assert simultaneous(y, {"a": y, "b": y}, [("a", "b")], np.zeros(3))["a", "b"].low is None
 
 
 def test_same_seed_same_interval_whatever_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,18 +107,28 @@ def test_simultaneous_is_wider_than_one_comparison_and_covers_all() -> None:
     for seed in range(150):
         y = rng.integers(2, size=100)
         predictions = {name: flips(rng, y, p) for name, p in truth.items()}
-        found = simultaneous(y, predictions, "best", np.arange(100), resamples=200, seed=seed)
-        hits += all(found[name].low <= 0.9 - truth[name] <= found[name].high for name in found)
+        pairs = [("best", name) for name in "abcd"]
+        found = simultaneous(y, predictions, pairs, np.arange(100), resamples=200, seed=seed)
+        hits += all(found[pair].low <= 0.9 - truth[pair[1]] <= found[pair].high for pair in pairs)
     assert hits >= 0.9 * 150
     alone = paired(y, predictions["best"], predictions["c"], np.arange(100))
-    together = simultaneous(y, predictions, "best", np.arange(100))["c"]
+    together = simultaneous(y, predictions, pairs, np.arange(100))["best", "c"]
     assert together.value == alone.value
     assert together.high - together.low > 1.1 * (alone.high - alone.low)
 
 
+def test_steps_of_a_ladder_need_no_common_reference() -> None:
+    rng, y = np.random.default_rng(8), np.random.default_rng(9).integers(2, size=200)
+    a, b, c = (flips(rng, y, p) for p in (0.6, 0.8, 0.9))
+    found = simultaneous(y, {"a": a, "b": b, "c": c}, [("b", "a"), ("c", "b")], np.arange(200))
+    assert found["b", "a"].value == pytest.approx((b == y).mean() - (a == y).mean())
+    assert found["c", "b"].value == pytest.approx((c == y).mean() - (b == y).mean())
+    assert simultaneous(y, {"a": a}, [], np.arange(200)) == {}
+
+
 def test_equal_predictions_are_not_certainly_equal() -> None:
     y = np.zeros(50, dtype=int)
-    found = simultaneous(y, {"a": y, "b": y}, "a", np.arange(50))["b"]
+    found = simultaneous(y, {"a": y, "b": y}, [("a", "b")], np.arange(50))["a", "b"]
     assert found.value == 0 and found.low < -0.03 and found.high > 0.03
 
 
@@ -130,5 +140,5 @@ def test_errors_name_the_fact() -> None:
         interval(y[:0], y[:0], y[:0])
     with pytest.raises(InternalError):
         interval(y, y, np.arange(3))
-    with pytest.raises(InternalError, match="reference 'c'"):
-        simultaneous(y, {"a": y}, "c", y)
+    with pytest.raises(InternalError, match="are not among the predictions"):
+        simultaneous(y, {"a": y}, [("a", "c")], y)

@@ -194,6 +194,12 @@ def verdict() -> Record:
         part="val",
         detail={
             "kind": "freeze",
+            "level": 0.9,
+            "ladder": [
+                {"a": "last_block", "b": "probe", "difference": 0.009, "low": -0.010, "high": 0.027},
+                {"a": "all", "b": "last_block", "difference": -0.016, "low": -0.04, "high": 0.01},
+            ],
+            "why": ["Labels: 1,200 images, 240 a class."],
             "sentence": "Freeze the backbone: fine-tuning gained no more than chance on these images.",
             "reasons": [
                 "The last block fine-tuned is 0.9 points higher, but the interval of the difference includes none.",

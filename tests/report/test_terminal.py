@@ -69,10 +69,17 @@ def test_the_candidates_with_and_without_a_verdict(journal: Journal) -> None:
     assert alone.index("Everything fine-tuned") < alone.index("From scratch")
 
 
+def test_the_steps_of_the_ladder(journal: Journal) -> None:
+    text = printed(terminal.ladder_table(one(journal, "verdict"), journal.of("candidate")))
+    rows = [line for line in text.splitlines() if "points" in line]
+    assert "+0.9 points (−1.0 to +2.7)" in rows[0] and rows[0].rstrip().endswith("3 min 8 s")
+    assert "−1.6 points (−4.0 to +1.0)" in rows[1] and rows[1].rstrip().endswith("6 min 52 s")
+
+
 def test_the_verdict(journal: Journal) -> None:
     text = printed(terminal.verdict_panel(one(journal, "verdict"), one(journal, "test")))
     assert "Freeze the backbone" in text
-    assert "Transfer helps." in text
+    assert "Transfer helps." in text and "– Labels: 1,200 images" in text
     assert "over 327 images, read once." in text
 
 

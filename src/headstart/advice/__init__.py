@@ -2,5 +2,19 @@
 
 from headstart.advice.plan import Above, Calibration, Plan, Unit, make_plan
 from headstart.advice.verdict import Candidate, Difference, Verdict, decide
+from headstart.advice.why import CutValue, Facts, why
 
-__all__ = ["Above", "Calibration", "Candidate", "Difference", "Plan", "Unit", "Verdict", "decide", "make_plan"]
+__all__ = [
+    "Above",
+    "Calibration",
+    "Candidate",
+    "CutValue",
+    "Difference",
+    "Facts",
+    "Plan",
+    "Unit",
+    "Verdict",
+    "decide",
+    "make_plan",
+    "why",
+]

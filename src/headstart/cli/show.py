@@ -106,6 +106,8 @@ class Terminal:
         elif record.what == "verdict":
             candidates = [r for r in self._shown if r.what == "candidate"]
             self.console.print(terminal.candidate_table(candidates, verdict=record))
+            if record.detail.get("ladder"):
+                self.console.print(terminal.ladder_table(record, candidates))
         if record.what in ("probed", "candidate") and record.detail.get("note"):
             self.console.print(record.detail["note"], markup=False)
 

@@ -160,42 +160,49 @@ def best_of(
 def simultaneous(
     y: Classes,
     predictions: Mapping[str, Classes],
-    reference: str,
+    pairs: Sequence[tuple[str, str]],
     groups: NDArray[Any],
     *,
     metric: str = "accuracy",
     level: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
-) -> dict[str, Difference]:
-    """Reference minus every other candidate, with intervals that all hold at once.
+) -> dict[tuple[str, str], Difference]:
+    """First minus second of every pair of predictions, with intervals that all hold at once.
 
     The intervals are `paired`'s with a wider q: the `level` quantile over resamples of the largest
-    |d_jb − d_j| / s_j over the candidates j, never below that of one comparison (Romano & Wolf,
-    *Econometrica* 2005). A candidate is *not shown worse* than the reference by more than a margin when
-    the low end of its difference does not exceed the margin. Parameters as in `interval`.
+    |d_jb − d_j| / s_j over the pairs j, never below that of one comparison (Romano & Wolf,
+    *Econometrica* 2005). The second of a pair is *not shown worse* than the first by more than a margin when
+    the low end of their difference does not exceed the margin. Other parameters as in `interval`.
 
     Raises
     ------
-    InternalError : the reference is not one of the predictions.
+    InternalError : a pair names what is not among the predictions.
+
+    Examples
+    --------
+    >>> y = np.zeros(100, dtype=int)
+    >>> simultaneous(y, {"a": y, "b": 1 - y}, [("a", "b")], np.arange(100))[("a", "b")].value
+    1.0
     """
-    if reference not in predictions:
-        raise InternalError(f"the reference {reference!r} is not among the predictions {list(predictions)}")
-    others = [name for name in predictions if name != reference]
-    if not others:
+    if unknown := {name for pair in pairs for name in pair} - predictions.keys():
+        raise InternalError(f"{sorted(unknown)} are not among the predictions {list(predictions)}")
+    if not pairs:
         return {}
-    candidates = [predictions[reference], *(predictions[name] for name in others)]
-    values, inside, count = _replicates(y, candidates, groups, metric, resamples, seed)
-    differences, spread = values[0] - values[1:], inside[:1] - inside[1:]
+    names = list(predictions)
+    first, second = ([names.index(pair[side]) for pair in pairs] for side in (0, 1))
+    values, inside, count = _replicates(y, list(predictions.values()), groups, metric, resamples, seed)
+    differences = values[first] - values[second]
     if count < 2:
-        return {name: Difference(float(d), None, None) for name, d in zip(others, differences, strict=True)}
+        return {pair: Difference(float(d), None, None) for pair, d in zip(pairs, differences, strict=True)}
+    spread = inside[first] - inside[second]
     deviations = np.abs(spread - spread.mean(axis=1, keepdims=True))
     sd = spread.std(axis=1, keepdims=True)
     largest = np.divide(deviations, sd, out=np.zeros_like(deviations), where=sd > 1e-12).max(axis=0)
     normal = float(stats.norm.ppf((1 + level) / 2))
     widening = max(1.0, float(np.quantile(largest, level)) / normal)
     halves = widening * _quantile(level, count) * _paired_error(spread, count)
-    return {name: _difference(float(d), float(h)) for name, d, h in zip(others, differences, halves, strict=True)}
+    return {pair: _difference(float(d), float(h)) for pair, d, h in zip(pairs, differences, halves, strict=True)}
 
 
 def _replicates(

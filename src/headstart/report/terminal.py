@@ -101,6 +101,18 @@ def candidate_table(records: Sequence[Record], *, verdict: Record | None = None)
     return table
 
 
+def ladder_table(verdict: Record, candidates: Sequence[Record]) -> Table:
+    """What each step of the ladder brings over the cheaper one below it, and what it takes."""
+    tried = {record.strategy: record for record in candidates}
+    table = _table("Steps of the ladder", ["Step", "Over"], ["Gain", "Takes"])
+    for step in verdict.detail.get("ladder") or []:
+        dearer, cheaper = (tried[step[side]] for side in ("a", "b"))
+        named = (wording.strategy(r.strategy, str(r.detail.get("title") or "")) for r in (dearer, cheaper))
+        gain = wording.points(step["difference"], step["low"], step["high"])
+        table.add_row(*(_said(cell) for cell in (*named, gain, wording.seconds(dearer.cost.get("seconds")))))
+    return table
+
+
 def verdict_panel(record: Record, test_record: Record | None = None) -> Panel:
     """The sentence, the reasons, and the test where it was read, in a frame."""
     title = wording.KINDS.get(str(record.detail.get("kind")), "Verdict")
@@ -112,7 +124,7 @@ def verdict_lines(record: Record, test_record: Record | None = None) -> list[Tex
     """The same, a line each: what a pipe gets."""
     detail = record.detail
     lines = [_said(detail.get("sentence") or "There is no verdict yet.", "bold")]
-    lines += [_said(f"– {reason}") for reason in detail.get("reasons") or []]
+    lines += [_said(f"– {reason}") for reason in [*(detail.get("reasons") or []), *(detail.get("why") or [])]]
     word = str(detail.get("transfer") or "")
     if word in wording.TRANSFER:
         lines.append(_said(wording.TRANSFER[word] + ".", TONE[word]))

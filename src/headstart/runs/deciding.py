@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from headstart.advice import Candidate, Difference, Verdict, decide
+from headstart.advice import Candidate, CutValue, Difference, Facts, Verdict, decide, why
 from headstart.advice.verdict import LEVEL
 from headstart.evidence import best_of, simultaneous
 from headstart.records import Record
@@ -25,36 +27,57 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
     y, groups = prepared.y[indices], prepared.groups[indices]
     metric = context.options.metric
     transferred = [r for r in records if not TABLE[r.strategy].control]
-    controls = [r for r in records if TABLE[r.strategy].control]
+    controls = [r.strategy for r in records if TABLE[r.strategy].control]
     best = max(transferred, key=lambda r: r.metrics["value"]).strategy
-    among = {r.strategy: predicted[r.strategy] for r in transferred}
-    to_best = {
-        name: Difference(best, name, d.value, d.low, d.high)
-        for name, d in simultaneous(y, among, best, groups, metric=metric, level=LEVEL).items()
-    }
-    to_controls = [
-        Difference(best, name, d.value, d.low, d.high)
-        for name, d in simultaneous(
-            y,
-            {best: predicted[best], **{r.strategy: predicted[r.strategy] for r in controls}},
-            best,
-            groups,
-            metric=metric,
-            level=LEVEL,
-        ).items()
-    ]
+    names = [r.strategy for r in transferred]
+
+    def compare(pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Difference]:
+        found = simultaneous(y, predicted, pairs, groups, metric=metric, level=LEVEL)
+        return {pair: Difference(*pair, d.value, d.low, d.high) for pair, d in found.items()}
+
+    to_best = compare([(best, name) for name in names if name != best])
+    to_controls = compare([(best, name) for name in controls])
+    steps = compare([(dearer, cheaper) for cheaper, dearer in pairwise(names)])
     verdict = decide(
         [_candidate(r) for r in records],
-        to_best=to_best,
-        to_control=min(to_controls, key=lambda d: d.value, default=None),
+        to_best={d.b: d for d in to_best.values()},
+        to_control=min(to_controls.values(), key=lambda d: d.value, default=None),
         margin=context.options.margin,
         n=len(indices),
     )
+    over_random = [("probe", "frozen_random")] if {"probe", "frozen_random"} <= predicted.keys() else []
+    facts = _facts(context, prepared, records, over_random=next(iter(compare(over_random).values()), None))
     winner = best_of(y, predicted, groups, metric=metric)
-    metrics = {"value": winner.value, "low": winner.low, "high": winner.high, "n": winner.n}
-    record = _record(context, prepared, verdict, metrics=metrics, compared=[*to_best.values(), *to_controls])
+    record = _record(
+        context,
+        prepared,
+        verdict,
+        metrics={"value": winner.value, "low": winner.low, "high": winner.high, "n": winner.n},
+        detail={
+            "comparisons": [_told(d) for d in (*to_best.values(), *to_controls.values())],
+            "ladder": [_told(d) for d in steps.values()],
+            "why": list(why(facts, margin=context.options.margin)),
+        },
+    )
     context.note(record)
     return record
+
+
+def _told(d: Difference) -> dict[str, Any]:
+    return {"a": d.a, "b": d.b, "difference": d.value, "low": d.low, "high": d.high}
+
+
+def _facts(context: Context, prepared: Prepared, records: Sequence[Record], *, over_random: Difference | None) -> Facts:
+    """What is known beside the candidates, of the backbone that is read frozen."""
+    probe = next(r for r in records if r.strategy == "probe")
+    cuts = [
+        CutValue(r.cut, r.metrics["value"], r.metrics["low"])
+        for r in context.journal.of("probe")
+        if r.detail["screen"] and r.backbone == probe.backbone and "+" not in r.cut and r.cut != "logits"
+    ]
+    trained = [r.detail["trainable"] for r in records if TABLE[r.strategy].trains]
+    labels = len(prepared.split.train) + len(prepared.split.val)
+    return Facts(labels, prepared.k, max(trained, default=None), cuts, over_random)
 
 
 def _predictions(context: Context, records: Sequence[Record]) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
@@ -83,7 +106,7 @@ def _record(
     verdict: Verdict,
     *,
     metrics: dict[str, float | int | None],
-    compared: Sequence[Difference],
+    detail: dict[str, Any],
 ) -> Record:
     return Record(
         "verdict",
@@ -102,8 +125,6 @@ def _record(
             "margin": context.options.margin,
             "level": LEVEL,
             "transfer": verdict.transfer,
-            "comparisons": [
-                {"a": d.a, "b": d.b, "difference": d.value, "low": d.low, "high": d.high} for d in compared
-            ],
+            **detail,
         },
     )

@@ -25,10 +25,20 @@ def section(run: Run) -> dict[str, Any] | None:
         "metric": wording.metric(run.metric),
         "where": _where(run, records),
         "rows": [_row(run, record) for record in records],
+        "steps": [_step(run, step) for step in verdict.get("ladder") or []],
+        "level": f"{100 * verdict['level']:.0f} %" if verdict.get("level") is not None else "",
         "controls": any(record.strategy in wording.CONTROLS for record in records),
         "compared": bool(verdict.get("comparisons")),
         "margin": wording.signed(verdict["margin"]).lstrip("+") if verdict.get("margin") is not None else "",
     }
+
+
+def _step(run: Run, step: dict[str, Any]) -> dict[str, str]:
+    """One step of the ladder: what it brings over the cheaper one below it, and what it takes."""
+    dearer, cheaper = (wording.strategy(step[side], run.title(step[side])) for side in ("a", "b"))
+    gain = wording.points(step["difference"], step["low"], step["high"], unit="")
+    took = next((record.cost.get("seconds") for record in run.candidates if record.strategy == step["a"]), None)
+    return {"to": dearer, "from": cheaper, "gain": gain, "seconds": wording.seconds(took)}
 
 
 def _where(run: Run, records: list[Record]) -> str:

@@ -16,7 +16,7 @@ def section(run: Run) -> dict[str, Any]:
         "headline": headline + stop.strip(),
         "advice": advice,
         "kind": wording.KINDS.get(str(detail.get("kind")), ""),
-        "reasons": list(detail.get("reasons") or []),
+        "reasons": [*(detail.get("reasons") or []), *(detail.get("why") or [])],
         "strip": [cell for cell in (_tested(run), _model(run), _time(run)) if cell],
         "transfer": _transfer(run),
         "missing": run.missing,
