@@ -219,3 +219,18 @@ def test_equal_values_give_the_cheapest() -> None:
         {"probe": 0.9, "last_block": 0.9, "all": 0.9}, {"last_block": (0.0, 0.0), "all": (0.0, 0.0)}
     ).decide()
     assert verdict.chosen == verdict.best == "probe"
+
+
+def test_what_was_dropped_is_neither_chosen_nor_the_best() -> None:
+    """On the folds that it ran it may even have the higher value: other images, or fewer of them."""
+    candidates = [
+        Candidate("probe", 0.8, WHAT["probe"]),
+        Candidate("last_block", 0.9, WHAT["last_block"], dropped=True),
+        Candidate("all", 0.86, WHAT["all"]),
+    ]
+    to_best = {
+        "probe": Difference("all", "probe", 0.06, 0.03, 0.09),
+        "last_block": Difference("all", "last_block", 0.1, 0.001, 0.2),
+    }
+    found = decide(candidates, to_best=to_best, to_control=None, margin=MARGIN, n=300)
+    assert (found.chosen, found.best, found.kind) == ("all", "all", "train_all")

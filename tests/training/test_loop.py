@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from headstart.data.batches import Augmentation
 from headstart.training import Curve, Recipe, Scores
+from headstart.training.curve import losers, stop
 from headstart.training.loop import make_optimizer, rate
 
 RECIPE = Recipe(epochs=4, batch_size=8, lr=2e-3, lr_head=2e-3, label_smoothing=0.0, patience=10)
@@ -127,6 +128,32 @@ def test_noise_alone_does_not_end_it(toy: Any, tmp_path: Path) -> None:
     long = replace(RECIPE, epochs=7, patience=2)
     assert toy.train(toy.model(), long, tmp_path / "c", evaluate=spread(told, by=0.5)).epoch == 7
     assert toy.train(toy.model(), long, tmp_path / "d", evaluate=spread(told, by=0.01)).epoch == 3
+
+
+def curve_of(means: list[float], *, rung: int, by: float = 0.1) -> Curve:
+    """A curve of 40 images whose losses are spread about the means."""
+    curve, noise = Curve(), np.linspace(-by, by, 40)
+    for epoch, mean in enumerate(means):
+        curve.add(epoch, 0.0, Scores(mean + noise[:: -1 if epoch % 2 else 1], 0.5), rung=epoch == rung)
+    return curve
+
+
+def test_it_is_dropped_where_twice_its_last_gain_and_two_errors_do_not_reach_the_rival() -> None:
+    recipe = replace(RECIPE, epochs=8)
+    curve = curve_of([3.0, 2.5, 2.0, 1.9, 1.8], rung=4)
+    error = np.linspace(-0.1, 0.1, 40).std(ddof=1) / math.sqrt(40)
+    optimistic = 1.8 - 2 * (2.0 - 1.8) - 2 * error
+    assert stop(curve, recipe, rival=optimistic + 1e-6) == ""
+    assert stop(curve, recipe, rival=optimistic - 1e-6).startswith("even an optimistic continuation")
+    assert stop(curve, recipe) == ""
+    assert stop(curve_of([3.0, 2.5, 2.0, 1.9], rung=4), recipe, rival=0.0) == ""  # the rung has not come
+    assert (replace(recipe, epochs=7).rung, replace(recipe, gradual=True).rung) == (0, 0)
+
+
+def test_losers_are_shown_to_be_worse_than_the_best_at_the_rung() -> None:
+    best, close, worse = (curve_of([2.0, mean], rung=1, by=by) for mean, by in ((1.0, 0.1), (1.01, 0.2), (1.2, 0.2)))
+    assert losers([close, best, worse]) == [2]
+    assert losers([worse, curve_of([2.0], rung=1)]) == []  # one of them has not come to it
 
 
 def test_all_epochs_done_and_still_improving(toy: Any, tmp_path: Path) -> None:

@@ -116,6 +116,23 @@ def test_interrupted_trials_go_on_even_where_one_is_an_epoch_behind(
     assert counted.read == ends
 
 
+@pytest.mark.parametrize("stop_at", [None, 4, 5])
+@pytest.mark.parametrize("lost", [None, 0, 1])
+def test_a_trial_shown_to_be_worse_is_dropped_at_the_rung_resumed_or_not(
+    toy: Any, tmp_path: Path, stop_at: int | None, lost: int | None
+) -> None:
+    still = replace(RECIPE, epochs=8, lr=0.0, lr_head=0.0)
+    recipes = [still, replace(still, lr=3e-3, lr_head=3e-3)]
+    if stop_at is not None:
+        with pytest.raises(KeyboardInterrupt):
+            together(toy, tmp_path, recipes, stop_at=(stop_at - 1) * len(toy.fit) + 1)
+        if lost is not None:
+            (tmp_path / str(lost)).unlink(missing_ok=True)
+    _, (first, second), _ = together(toy, tmp_path, recipes)
+    assert (first.epoch, first.stopped) == (4, "another learning rate or decay was shown to do better")
+    assert (second.epoch, second.stopped) == (8, "all planned epochs were done")
+
+
 def test_trials_that_need_other_batches_are_refused(toy: Any, tmp_path: Path) -> None:
     with pytest.raises(InternalError, match="same batches"):
         together(toy, tmp_path, [RECIPE, replace(RECIPE, views=2)])

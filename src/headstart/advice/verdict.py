@@ -21,12 +21,16 @@ MOST_IMAGES = 50
 
 @dataclass(frozen=True)
 class Candidate:
-    """A finalist as its record tells it: `value` is the metric as a share, `what` says in words what to do."""
+    """A finalist as its record tells it: `value` is the metric as a share, `what` says in words what to do.
+
+    `dropped` ones were shown to be worse than another before all of their folds had run, and are never chosen.
+    """
 
     strategy: str
     value: float
     what: str
     still_improving: bool = False
+    dropped: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def decide(
     by_name = {candidate.strategy: candidate for candidate in candidates}
     transferred = [c for c in candidates if not TABLE[c.strategy].control]
     controls = [c for c in candidates if TABLE[c.strategy].control]
-    best = max(transferred, key=lambda c: c.value)
+    best = max((c for c in transferred if not c.dropped), key=lambda c: c.value)
     transfer = _transfer(to_control, margin)
     reasons = _about_controls(best, controls, to_control, transfer)
     if transfer in ("hurts", "neutral") and to_control is not None:
@@ -90,7 +94,8 @@ def decide(
         than = "did better" if transfer == "hurts" else "did as well"
         sentence = f"Transfer {does} here: to {control.what} {than}. {_capital(handed.what)}."
         return Verdict("no_transfer", sentence, tuple(reasons), handed.strategy, best.strategy, transfer)
-    chosen = next(c for c in transferred if c is best or _not_shown_worse(to_best[c.strategy], margin))
+    stayed = [c for c in transferred if not c.dropped]
+    chosen = next(c for c in stayed if c is best or _not_shown_worse(to_best[c.strategy], margin))
     reasons = _about_ladder(transferred, chosen, best, to_best=to_best, margin=margin) + reasons
     if chosen is not best and best.value - chosen.value > margin:
         difference = to_best[chosen.strategy]

@@ -15,6 +15,7 @@ from headstart.records import Record
 from headstart.runs.context import Context, Prepared, keep_predictions, kept_predictions
 from headstart.runs.finetuning import Source, Trained, fine_tune, start_backbone
 from headstart.runs.probing import features_of, head_rows, probe, rows_at
+from headstart.runs.racing import Race
 from headstart.shallow import arrays, fit_probe, head_module
 from headstart.strategies import Strategy
 from headstart.training import predict_logits
@@ -42,10 +43,15 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
     started = time.perf_counter()
     parts = replicates(prepared, plan, seed=context.options.seed)
     trained: list[Trained] = []
-    kept = []
+    kept: list[Replicate] = []
+    race = Race(context, prepared, row)
+    dropped = ""
     for number, (fit, judge) in enumerate(parts):
-        name = f"{row.name}-{number}"
-        one = fit_strategy(context, prepared, plan, row=row, source=source, indices=fit, name=name)
+        dropped = race.lost(kept, of=len(parts))
+        if dropped:
+            break
+        name, rival = f"{row.name}-{number}", race.rival(number)
+        one = fit_strategy(context, prepared, plan, row=row, source=source, indices=fit, name=name, rival=rival)
         path = context.folder / "work" / f"{name}-predictions.safetensors"
         keep_predictions(path, judge, probabilities(context, prepared, one.model, judge))
         kept.append(kept_predictions(path))
@@ -79,7 +85,8 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
             "curves": [t.curve.to_json() for t in trained if t.curve],
             "predictions": together,
             "trials": [list(t.trials) for t in trained if len(t.trials) > 1],
-            "note": " ".join(dict.fromkeys(t.note for t in trained if t.note)),
+            "dropped": dropped,
+            "note": " ".join(dict.fromkeys(note for note in (*(t.note for t in trained), dropped) if note)),
         },
     )
     context.note(record)
@@ -98,18 +105,20 @@ def fit_strategy(
     indices: np.ndarray,
     name: str,
     again: bool = False,
+    rival: float | None = None,
 ) -> Trained:
     """The model that a strategy makes of the images at `indices`.
 
     Parameters
     ----------
     name : of the checkpoint under ``work/``.
+    rival : a loss that a cheaper training on these images has come down to.
     again : use the heads that were chosen already, instead of choosing on `indices`.
     """
     path = context.folder / "work" / f"{name}.safetensors"
     if not row.trains:
         return _fit_head(context, prepared, plan, row=row, source=source, indices=indices, again=again)
-    return fine_tune(context, prepared, plan, row=row, source=source, indices=indices, checkpoint=path)
+    return fine_tune(context, prepared, plan, row=row, source=source, indices=indices, checkpoint=path, rival=rival)
 
 
 def probabilities(context: Context, prepared: Prepared, model: Transferred, indices: np.ndarray) -> np.ndarray:

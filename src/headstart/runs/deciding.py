@@ -28,12 +28,11 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
     metric = context.options.metric
     transferred = [r for r in records if not TABLE[r.strategy].control]
     controls = [r.strategy for r in records if TABLE[r.strategy].control]
-    best = max(transferred, key=lambda r: r.metrics["value"]).strategy
+    best = max((r for r in transferred if not r.detail["dropped"]), key=lambda r: r.metrics["value"]).strategy
     names = [r.strategy for r in transferred]
 
     def compare(pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Difference]:
-        found = simultaneous(y, predicted, pairs, groups, metric=metric, level=LEVEL)
-        return {pair: Difference(*pair, d.value, d.low, d.high) for pair, d in found.items()}
+        return _compared(y, predicted, pairs, groups, metric=metric)
 
     to_best = compare([(best, name) for name in names if name != best])
     to_controls = compare([(best, name) for name in controls])
@@ -47,7 +46,8 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
     )
     over_random = [("probe", "frozen_random")] if {"probe", "frozen_random"} <= predicted.keys() else []
     facts = _facts(context, prepared, records, over_random=next(iter(compare(over_random).values()), None))
-    winner = best_of(y, predicted, groups, metric=metric)
+    whole = {name: p for name, p in predicted.items() if len(p) == len(y)}
+    winner = best_of(y, whole, groups, metric=metric)
     record = _record(
         context,
         prepared,
@@ -61,6 +61,26 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
     )
     context.note(record)
     return record
+
+
+def _compared(
+    y: np.ndarray,
+    predicted: Mapping[str, np.ndarray],
+    pairs: Sequence[tuple[str, str]],
+    groups: np.ndarray,
+    *,
+    metric: str,
+) -> dict[tuple[str, str], Difference]:
+    """All pairs at once. One that was dropped is compared on the folds that it ran, which come first."""
+    lengths = {pair: min(len(predicted[name]) for name in pair) for pair in pairs}
+    found: dict[tuple[str, str], Any] = {}
+    for n in set(lengths.values()):
+        together = [pair for pair in pairs if lengths[pair] == n]
+        # Each set of pairs gets its share of the error that all of them may make.
+        level = 1 - (1 - LEVEL) * len(together) / len(pairs)
+        cut = {name: p[:n] for name, p in predicted.items() if len(p) >= n}
+        found |= simultaneous(y[:n], cut, together, groups[:n], metric=metric, level=level)
+    return {pair: Difference(*pair, found[pair].value, found[pair].low, found[pair].high) for pair in pairs}
 
 
 def _told(d: Difference) -> dict[str, Any]:
@@ -82,7 +102,7 @@ def _facts(context: Context, prepared: Prepared, records: Sequence[Record], *, o
 
 def _predictions(context: Context, records: Sequence[Record]) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
     kept = {r.strategy: kept_predictions(context.folder / r.detail["predictions"]) for r in records}
-    indices = next(iter(kept.values()))[0]
+    indices = max((indices for indices, _ in kept.values()), key=len)
     return indices, {name: shares.argmax(1) for name, (_, shares) in kept.items()}
 
 
@@ -97,7 +117,7 @@ def _candidate(record: Record) -> Candidate:
         "all": f"fine-tune all of {record.backbone}",
     }.get(record.strategy, above if record.cut else f"adapt {record.backbone} by {TABLE[record.strategy].title}")
     rising = any(curve["still_improving"] for curve in record.detail["curves"])
-    return Candidate(record.strategy, record.metrics["value"], what, rising)
+    return Candidate(record.strategy, record.metrics["value"], what, rising, bool(record.detail["dropped"]))
 
 
 def _record(

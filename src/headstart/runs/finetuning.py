@@ -62,8 +62,12 @@ def fine_tune(
     source: Source,
     indices: np.ndarray,
     checkpoint: Path,
+    rival: float | None = None,
 ) -> Trained:
-    """Train on most of the images at `indices`; the others say when to stop, and which trial is best."""
+    """Train on most of the images at `indices`; the others say when to stop, and which trial is best.
+
+    A trial that is not going to come down to the loss `rival` on those others is dropped half-way.
+    """
     assert row.recipe is not None
     parts = _inner(prepared, indices, seed=context.options.seed)
     told = (plan.epochs, plan.views, plan.trials)
@@ -71,7 +75,7 @@ def fine_tune(
     recipe = replace(row.recipe(len(parts[0]), epochs=epochs), views=views)
     model = _start(context, prepared, row=row, source=source, recipe=recipe, fit=parts[0])
     trials = [
-        Trial(model.twin() if number else model, one, _numbered(checkpoint, number))
+        Trial(model.twin() if number else model, one, _numbered(checkpoint, number), rival)
         for number, one in enumerate(variants(recipe, tried))
     ]
     curves, note = _train(context, prepared, trials, row=row, parts=parts)

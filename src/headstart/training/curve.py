@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,16 +50,20 @@ class Curve:
     best_epoch : the one that is handed back.
     lowest_epoch : of training, by its loss.
     stopped : why training ended; empty while it goes on.
+    rung : losses by image, ``(n,)``, at the epoch at which losers are dropped; None before.
     """
 
     points: list[Point] = field(default_factory=list)
     best_epoch: int = 0
     lowest_epoch: int = 0
     stopped: str = ""
+    rung: Losses | None = field(default=None, repr=False)
     _losses: dict[int, Losses] = field(default_factory=dict, repr=False)
 
-    def add(self, epoch: int, train_loss: float, scores: Scores) -> bool:
+    def add(self, epoch: int, train_loss: float, scores: Scores, *, rung: bool = False) -> bool:
         """Take in an epoch; whether it is the one to hand back so far."""
+        if rung:
+            self.rung = scores.losses
         lowest = epoch <= 1 or scores.loss < self.points[self.lowest_epoch].loss
         finite = math.isfinite(scores.loss)
         error = _error(scores.losses - self._losses[self.lowest_epoch]) if finite and not lowest else 0.0
@@ -99,22 +104,28 @@ class Curve:
 
     def arrays(self) -> dict[str, Losses]:
         """What a checkpoint needs beside `to_json` to go on: losses by image of the epochs to compare with."""
-        return {str(epoch): losses for epoch, losses in self._losses.items()}
+        rung = {"rung": self.rung} if self.rung is not None else {}
+        return rung | {str(epoch): losses for epoch, losses in self._losses.items()}
 
     @classmethod
     def from_json(cls, told: dict[str, object], arrays: dict[str, Losses]) -> Curve:
         """Inverse of `to_json` and `arrays`."""
         kept = {name: told[name] for name in ("best_epoch", "lowest_epoch", "stopped")}
         points = [Point(**point) for point in told["points"]]  # type: ignore[attr-defined]
-        return cls(points, **kept, _losses={int(epoch): losses for epoch, losses in arrays.items()})  # type: ignore[arg-type]
+        losses = {int(name): array for name, array in arrays.items() if name != "rung"}
+        return cls(points, **kept, rung=arrays.get("rung"), _losses=losses)  # type: ignore[arg-type]
 
 
-def stop(curve: Curve, recipe: Recipe) -> str:
+def stop(curve: Curve, recipe: Recipe, *, rival: float | None = None) -> str:
     """Why a training ends after its last epoch; empty where it goes on.
 
     It ends when the validation loss has been shown to be above the lowest of training for `recipe.patience` epochs
     in a row. The model as it came does not count: full rates first disturb a network that starts from a
     fitted head, and it comes back as they fall.
+
+    It is dropped at `recipe.rung` where even an optimistic continuation stays above `rival`, the lowest loss of
+    another training on the same images: twice what the last doubling of epochs has brought, and two standard
+    errors more (the loss falls about as the logarithm of the epochs until the rate has fallen).
     """
     last = curve.points[-1]
     if not math.isfinite(last.loss):
@@ -122,11 +133,32 @@ def stop(curve: Curve, recipe: Recipe) -> str:
     lately, lowest = curve.points[1:][-recipe.patience :], curve.points[curve.lowest_epoch].loss
     if len(lately) == recipe.patience and all(p.loss - lowest > SHOWN * p.error for p in lately):
         return f"the validation loss had been above its lowest for {recipe.patience} epoch{'s' * (recipe.patience > 1)}"
+    if rival is not None and last.epoch == recipe.rung and _optimistic(curve) > rival:
+        return f"even an optimistic continuation stayed above the loss of a cheaper training ({rival:.2f})"
     return "all planned epochs were done" if last.epoch >= recipe.epochs else ""
 
 
+def losers(curves: Sequence[Curve]) -> list[int]:
+    """Which of several trainings on the same images are shown at their rung to be worse than the best of them.
+
+    Shown: the loss is above the lowest one by more than `SHOWN` standard errors of the difference, paired over images.
+    """
+    at = [curve.rung for curve in curves]
+    known = [losses for losses in at if losses is not None]
+    if len(known) < len(curves):
+        return []
+    best = min(known, key=lambda losses: float(losses.mean()))
+    return [number for number, losses in enumerate(known) if losses is not best and _above(losses - best) > SHOWN]
+
+
+def _optimistic(curve: Curve) -> float:
+    before = min(point.loss for point in curve.points[1 : 1 + curve.epoch // 2])
+    now = curve.points[curve.lowest_epoch].loss
+    return now - 2 * (before - now) - SHOWN * (_error(curve.rung) if curve.rung is not None else 0.0)
+
+
 def _error(differences: Losses) -> float:
-    """Standard error of the mean; 0 of a lone image, which tells nothing of it."""
+    """Standard error of a mean; 0 of a lone image, which tells nothing of it."""
     n = len(differences)
     return float(differences.std(ddof=1) / math.sqrt(n)) if n > 1 else 0.0
 

@@ -14,7 +14,7 @@ from headstart.backbones import Transferred
 from headstart.data.batches import Batch, Stream
 from headstart.errors import InternalError
 from headstart.training.checkpoint import copy_of, put_back, resume, save
-from headstart.training.curve import Curve, stop
+from headstart.training.curve import Curve, losers, stop
 from headstart.training.inference import Scores
 from headstart.training.objective import Objective
 from headstart.training.recipe import Recipe, held_cut
@@ -22,11 +22,16 @@ from headstart.training.recipe import Recipe, held_cut
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One of several trainings that go through the same batches: a model, its recipe and its checkpoint."""
+    """One of several trainings that go through the same batches: a model, its recipe and its checkpoint.
+
+    `rival` is the lowest loss of a training before, on the images that `evaluate` judges: what is not going to come
+    down to it is dropped at the recipe's rung.
+    """
 
     model: Transferred
     recipe: Recipe
     checkpoint: Path
+    rival: float | None = None
 
 
 def train(
@@ -56,9 +61,10 @@ def train_trials(
 ) -> list[Curve]:
     """Train all models in place, each batch read once for all of them, and leave each at its best epoch.
 
-    Each ends with the bits that it would have alone. Epoch 0 is the model as it came: if no epoch lowers the
-    validation loss, that is what is left. After every epoch the whole state goes to the checkpoint; called
-    again with the same arguments, an interrupted training goes on from there and ends with the same bits.
+    Each ends with the bits that it would have alone, unless it is shown at its rung to be worse than another one and
+    dropped there: successive halving, with a test in place of a share. Epoch 0 is the model as it came: if every
+    epoch is shown to be worse, that is what is left. After every epoch the whole state goes to the checkpoint;
+    called again with the same arguments, an interrupted training goes on from there and ends with the same bits.
 
     Parameters
     ----------
@@ -76,7 +82,7 @@ def train_trials(
     steps = recipe.epochs * len(batches)
     running = [_Running(trial, objective, evaluate) for trial in trials]
 
-    while active := [one for one in running if not one.curve.stopped]:
+    while active := _racing(running):
         epoch = min(one.curve.epoch for one in active) + 1
         active = [one for one in active if one.curve.epoch < epoch]
         for one in active:
@@ -92,6 +98,15 @@ def train_trials(
     for one in running:
         one.close()
     return [one.curve for one in running]
+
+
+def _racing(running: Sequence[_Running]) -> list[_Running]:
+    """Those that go on. A function of the curves alone, so that resuming drops the same ones."""
+    for number in losers([one.curve for one in running]):
+        one = running[number]
+        if not one.curve.stopped and one.curve.epoch == one.trial.recipe.rung:
+            one.drop("another learning rate or decay was shown to do better")
+    return [one for one in running if not one.curve.stopped]
 
 
 class _Running:
@@ -132,9 +147,17 @@ class _Running:
     def finish(self, epoch: int) -> None:
         scores = self._evaluate(self.model)
         mean = sum(self._losses) / len(self._losses)
-        if self.curve.add(epoch, mean, scores):
+        recipe = self.trial.recipe
+        if self.curve.add(epoch, mean, scores, rung=epoch == recipe.rung):
             self._best = copy_of(self.model)
-        self.curve.stopped = stop(self.curve, self.trial.recipe)
+        self.curve.stopped = stop(self.curve, recipe, rival=self.trial.rival)
+        self._save()
+
+    def drop(self, why: str) -> None:
+        self.curve.stopped = why
+        self._save()
+
+    def _save(self) -> None:
         save(self.trial.checkpoint, self.model, best=self._best, optimizer=self._optimizer, curve=self.curve)
 
     def close(self) -> None:

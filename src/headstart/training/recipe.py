@@ -44,7 +44,15 @@ class Recipe:
     gradual: bool = False
     mixup: float = 0.0
 
+    @property
+    def rung(self) -> int:
+        """The epoch at which losers are dropped: half of them; 0 where that is too early to tell."""
+        early = self.gradual or self.epochs < 2 * EARLIEST_RUNG
+        return 0 if early else self.epochs // 2
 
+
+EARLIEST_RUNG = 4
+"""Epochs before which the disturbance of the first ones still decides which training looks better."""
 VARIANTS = ((1.0, 1.0), (3.0, 1.0), (1 / 3, 1.0), (3.0, 5.0))
 """Factors of the learning rates and of the weight decay that are tried, the recipe's own first."""
 
