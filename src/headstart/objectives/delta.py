@@ -5,27 +5,31 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from headstart.backbones import Transferred
+from headstart.backbones import Backbone, Transferred
 from headstart.objectives.penalty import Seen
 
 
 class FeatureMaps:
-    """α/2 Σ_j mean over images x of Σ_c mean over positions of (F_jc(x) − F⁰_jc(x))², plus β/2 Σ ‖v‖² over the head.
+    """α/2 times the mean over cuts j of D_j / N_j, plus β/2 Σ ‖v‖² over the head.
+
+        D_j = mean over images x of Σ_c mean over positions of (F_jc(x) − F⁰_jc(x))²,
+        N_j = mean over images x of Σ_c mean over positions of F⁰_jc(x)².
 
     F_jc is channel c of the activation at the j-th cut that trains (``top``, which is pooled, has one position),
     F⁰ the same of the source: a copy of `source` as it is when this is made, in evaluation mode, which runs on
     every batch and never trains.
 
     Every channel weighs the same. The paper weighs a channel by how much the loss rises without it, which takes a
-    pass for each of thousands of channels; equal weights are its own ablation. It compares four convolutions of a
-    ResNet, and its authors' code sums over a batch: 0.01 there is 0.48 on the mean of a batch of 48.
+    pass for each of some thousand channels; equal weights are its own ablation. It adds up D_j at four convolutions
+    of a ResNet, without N_j: maps of other networks are so much larger that its weight would let nothing move.
+    Here α is relative to the maps, and a value of this project's own.
 
     Parameters
     ----------
     source : the model before it is trained.
     alpha, beta : the two weights.
 
-    Source: Li et al. 2019, https://arxiv.org/abs/1901.09229; the weights are those of the code at
+    Source: Li et al. 2019, https://arxiv.org/abs/1901.09229; β is that of the code at
     https://github.com/thuml/Transfer-Learning-Library.
 
     Examples
@@ -39,7 +43,7 @@ class FeatureMaps:
 
     name = "delta"
 
-    def __init__(self, source: Transferred, *, alpha: float = 0.48, beta: float = 0.01) -> None:
+    def __init__(self, source: Transferred, *, alpha: float = 4.0, beta: float = 0.01) -> None:
         self.alpha, self.beta = alpha, beta
         self.source = source.twin().eval().requires_grad_(False)
 
@@ -49,8 +53,13 @@ class FeatureMaps:
             kept = self.source.maps(seen.x)
         total = torch.zeros((), device=seen.z.device)
         for cut, there in kept.items():
-            apart = model.backbone.pool((seen.maps[cut] - there).square())
-            total = total + self.alpha / 2 * apart.sum(1).mean()
+            apart, size = (_size(model.backbone, y) for y in (seen.maps[cut] - there, there))
+            total = total + self.alpha / 2 * apart / size.clamp(min=1e-12) / len(kept)
         for parameter in model.head.parameters():
             total = total + self.beta / 2 * parameter.square().sum()
         return total
+
+
+def _size(backbone: Backbone, y: Tensor) -> Tensor:
+    """Mean over images of the squared norm over channels, averaged over positions."""
+    return backbone.pool(y.square()).sum(1).mean()
