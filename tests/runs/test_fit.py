@@ -288,5 +288,4 @@ def test_every_way_to_adapt_runs_from_folder_to_verdict(small_fit: Fit, tmp_path
         assert (parts["stem"]["training"] == 0) is (TABLE[name].frozen != "nothing"), name
     assert candidates["biases"].detail["trainable"] < candidates["norms"].detail["trainable"]
     assert candidates["l2sp"].recipe["weight_decay"] == 0 < candidates["all"].recipe["weight_decay"]
-    assert candidates["delta"].recipe["weight_decay"] == 0
     assert run.verdict.chosen in TABLE

@@ -23,7 +23,8 @@ class CoTuning(nn.Module):
 
     The paper divides the source's logits by a temperature first, fitted on validation images of the source, which
     are not at hand here: the temperature is one. Of its two ways to P this is the direct one; the other one turns
-    a logistic regression around.
+    a logistic regression around. On images unlike the source's a classifier is far too sure: the loss may begin at
+    several times the entropy of P, and then disturbs the first epochs.
 
     Parameters
     ----------

@@ -91,7 +91,7 @@ TABLE: dict[str, Strategy] = {
             "fine-tuning towards the source's feature maps (DELTA)",
             "nothing",
             True,
-            towards_source,
+            finetune,
             penalty=_delta,
         ),
         Strategy("frozen_random", "a frozen random network", "everything", False, None),

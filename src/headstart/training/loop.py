@@ -63,6 +63,7 @@ def train_trials(
     Parameters
     ----------
     trials : their recipes agree in all that decides the batches and how many there are.
+    objective : what it learns itself trains beside the model, for each trial apart.
     evaluate : gives loss and accuracy on data that `batches` does not hold.
     progress : receives (steps done, steps planned).
 
