@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from headstart.backbones import Backbone, Transferred
 from headstart.data.batches import Batches
 from headstart.errors import InternalError
-from headstart.objectives import CrossEntropy
+from headstart.objectives import CrossEntropy, Penalty, Start
 from headstart.strategies import TABLE, Strategy, frozen_cut
 from headstart.training import Recipe, Scores, finetune, gradual, train
 from headstart.training.loop import make_optimizer
@@ -65,6 +65,14 @@ def model_of(row: Strategy, backbone: Backbone) -> Transferred:
     )
 
 
+def penalties_of(row: Strategy, model: Transferred) -> list[Penalty]:
+    width = model.backbone.widths["top"]
+    torch.manual_seed(1)
+    z = np.random.default_rng(1).normal(size=(12, width)).astype("f4")
+    start = Start(model, nn.Linear(width, 5), z, np.arange(12) % 3)
+    return [row.penalty(start)] if row.penalty else []
+
+
 def run(model: Transferred, recipe: Recipe, folder: Path, *, row: Strategy | None = None) -> None:
     """Epochs of real steps, after which the last one is kept: each is told to be better."""
     losses = iter(range(100, 0, -1))
@@ -74,7 +82,7 @@ def run(model: Transferred, recipe: Recipe, folder: Path, *, row: Strategy | Non
         objective=CrossEntropy(
             recipe.label_smoothing,
             mixup=recipe.mixup,
-            penalties=[row.penalty(model)] if row and row.penalty else [],
+            penalties=penalties_of(row, model) if row else [],
         ),
         recipe=recipe,
         seed=0,
@@ -298,6 +306,23 @@ def test_no_gradient_reaches_below_the_cut(fresh: Load, family: str) -> None:
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in backbone.upper(cut).parameters())
 
 
+@families
+def test_maps_are_what_runs_to_each_cut_and_end_with_the_features(fresh: Load, family: str) -> None:
+    backbone, x = fresh(family), torch.randn(2, 3, 64, 64)
+    cuts = [cut for cut in backbone.cuts if cut != "logits"]
+    for cut in ("", frozen_cut(TABLE["upper_half"], cuts)):
+        model = Transferred(backbone, nn.Linear(backbone.widths["top"], 3), frozen=cut).eval()
+        with torch.no_grad():
+            maps = model.maps(x)
+            assert list(maps) == cuts[cuts.index(cut) + 1 if cut else 0 :]
+            assert all(torch.equal(maps[name], backbone.lower(name)(x)) for name in maps)
+            assert torch.equal(maps["top"], model.features(x))
+            if cut:
+                entered = model.above().maps(backbone.lower(cut)(x))
+                assert list(entered) == list(maps)
+                assert all(torch.equal(entered[name], maps[name]) for name in maps)
+
+
 def test_the_head_reads_the_cuts_it_names_in_their_order(fresh: Load) -> None:
     backbone, x = fresh("test_efficientnet"), torch.randn(2, 3, 64, 64)
     with torch.no_grad():
@@ -317,7 +342,10 @@ def test_nothing_of_a_frozen_network_trains_even_where_its_logits_are_read(fresh
 def test_the_sources_classifier_is_cut_off_where_nothing_reads_it(fresh: Load) -> None:
     for family in FAST:
         backbone = fresh(family)
+        classifier = backbone.classifier()
+        assert classifier is not None and classifier.out_features == 1000
         Transferred(backbone, nn.Identity())
+        assert backbone.classifier() is None
         assert backbone.cuts[-1] == "top"
         assert not any(p.shape[0] == 1000 for p in backbone.parameters()), family
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from headstart.data.batches import Batch
-from headstart.objectives import L2SP, BatchSpectralShrinkage, CrossEntropy
+from headstart.objectives import L2SP, BatchSpectralShrinkage, CrossEntropy, Seen
 
 
 class Small(nn.Module):
@@ -20,15 +20,18 @@ class Small(nn.Module):
         self.body, self.head = nn.Linear(4, 3).double(), nn.Linear(3, 2).double()
         self.body.bias.requires_grad_(False)
 
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Return (n, 3) features."""
-        features: torch.Tensor = self.body(x)
-        return features
+    def maps(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return (n, 3) features, under the name of their cut."""
+        return {"top": self.body(x)}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (n, 2) logits."""
-        logits: torch.Tensor = self.head(self.features(x))
+        logits: torch.Tensor = self.head(self.body(x))
         return logits
+
+
+def seen(z: torch.Tensor) -> Seen:
+    return Seen(z, torch.zeros(len(z), dtype=torch.int64), {"top": z})
 
 
 def batch(n: int = 5) -> Batch:
@@ -43,7 +46,7 @@ def test_l2sp_is_the_distance_from_where_training_began_and_the_size_of_the_head
     with torch.no_grad():
         model.body.weight.add_(torch.randn(3, 4, dtype=torch.float64))
         model.body.bias.add_(5.0)  # does not train, so it does not count
-    loss = penalty(model, torch.zeros(1, 3, dtype=torch.float64))
+    loss = penalty(model, seen(torch.zeros(1, 3, dtype=torch.float64)))
     loss.backward()
     moved = model.body.weight.detach().numpy() - start
     head = [p.detach().numpy() for p in model.head.parameters()]
@@ -58,7 +61,7 @@ def test_spectral_shrinkage_is_the_sum_of_the_smallest_eigenvalues(n: int, d: in
     z = torch.tensor(np.random.default_rng(n).normal(size=(n, d)), dtype=torch.float32)
     gram = z.numpy().astype("f8") @ z.numpy().astype("f8").T if n < d else z.numpy().T.astype("f8") @ z.numpy()
     expected = 0.25 * np.sort(np.linalg.eigvalsh(gram))[:k].sum()
-    assert BatchSpectralShrinkage(eta=0.25, k=k)(nn.Identity(), z).item() == pytest.approx(expected, rel=1e-4)
+    assert BatchSpectralShrinkage(eta=0.25, k=k)(nn.Identity(), seen(z)).item() == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("penalty", [L2SP(Small(), alpha=0.0, beta=0.0), BatchSpectralShrinkage(eta=0.0)])

@@ -259,6 +259,23 @@ def test_an_earlier_run_is_a_backbone(small_fit: Fit, finished: Path, tmp_path: 
 
 
 @pytest.mark.slow
+def test_a_strategy_that_needs_the_sources_classifier_is_refused_where_there_is_none(
+    small_fit: Fit, finished: Path, tmp_path: Path
+) -> None:
+    earlier = f"run:{finished}"
+    with pytest.raises(OptionError, match=f"cotuning .* {earlier} has no classifier of the source") as caught:
+        small_fit(tmp_path / "named", backbones=[earlier], strategy="cotuning")
+    assert caught.value.remedy and not (tmp_path / "named" / "records.jsonl").exists()
+    run = small_fit(tmp_path / "every", backbones=["random/test_resnet", earlier], strategy="every", budget=20)
+    plan = run.records.get("plan")
+    assert plan is not None
+    assert [n for n in plan.detail["notes"] if n.startswith("Not tried")] == [
+        f"Not tried, since {earlier} has no classifier of the source: {TABLE['cotuning'].title}."
+    ]
+    assert not any("cotuning" in epochs for epochs in plan.detail["epochs"].values())
+
+
+@pytest.mark.slow
 def test_every_way_to_adapt_runs_from_folder_to_verdict(small_fit: Fit, tmp_path: Path) -> None:
     run = small_fit(tmp_path / "run", strategy="every", budget=6000)
     candidates = {r.strategy: r for r in run.records.of("candidate")}

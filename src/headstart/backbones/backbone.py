@@ -115,6 +115,11 @@ class Backbone(nn.Module):
             if segment.cut != "stem":
                 segment.module.compile()
 
+    def classifier(self) -> nn.Linear | None:
+        """The source's own, (n, d) features at ``top`` → logits; None where there is none, or no more."""
+        found: nn.Linear | None = self.network.get_classifier() if "logits" in self.cuts else None
+        return found
+
     def cut_off_top(self) -> None:
         """Remove the source's classifier: from here on the last cut is ``top``."""
         self.network.reset_classifier(0)

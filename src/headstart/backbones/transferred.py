@@ -153,6 +153,22 @@ class Transferred(nn.Module):
             pooled = dict(zip(self.backbone.cuts, self.backbone(x), strict=True))
         return torch.cat([pooled[cut] for cut in self.cuts], 1)
 
+    def maps(self, x: Tensor) -> dict[str, Tensor]:
+        """What `features` takes, on its way to them: activations that are not pooled at the cuts above the frozen one.
+
+        By cut, from the lowest to ``top``, which is what `features` gives where the head reads nothing else.
+        """
+        if self.frozen and not self._enters_at_cut:
+            with torch.no_grad():
+                x = self.backbone.lower(self.frozen)(x)
+        segments = self.backbone.segments()
+        start = [cut for cut, _ in segments].index(self.frozen) + 1 if self.frozen else 0
+        found = {}
+        for cut, module in segments[start:]:
+            x = module(x)
+            found[cut] = x
+        return found
+
     def forward(self, x: Tensor) -> Tensor:
         """(n, 3, h, w) normalised images, or activations at the frozen cut → (n, k) logits."""
         logits: Tensor = self.head(self.features(x))

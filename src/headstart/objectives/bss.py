@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from headstart.backbones import Transferred
+from headstart.objectives.penalty import Seen
 
 
 class BatchSpectralShrinkage:
@@ -20,7 +23,8 @@ class BatchSpectralShrinkage:
     Examples
     --------
     >>> z = torch.diag(torch.tensor([3.0, 2.0]))
-    >>> round(float(BatchSpectralShrinkage(eta=0.5)(nn.Identity(), z)), 6)
+    >>> seen = Seen(z, torch.tensor([0, 1]), {"top": z})
+    >>> round(float(BatchSpectralShrinkage(eta=0.5)(torch.nn.Identity(), seen)), 6)
     2.0
     """
 
@@ -29,7 +33,7 @@ class BatchSpectralShrinkage:
     def __init__(self, *, eta: float = 1e-3, k: int = 1) -> None:
         self.eta, self.k = eta, k
 
-    def __call__(self, model: nn.Module, z: Tensor) -> Tensor:
-        """The penalty of the features `z` (n, d); the model is not looked at."""
-        smallest: Tensor = torch.linalg.svdvals(z.float())[-self.k :]
+    def __call__(self, model: Transferred, seen: Seen) -> Tensor:
+        """The penalty of a batch's features; the model is not looked at."""
+        smallest: Tensor = torch.linalg.svdvals(seen.z.float())[-self.k :]
         return self.eta * smallest.square().sum()

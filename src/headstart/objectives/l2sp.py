@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from headstart.objectives.penalty import Seen
+
 
 class L2SP:
     """α/2 Σ ‖w − w⁰‖² over what trains of the backbone, plus β/2 Σ ‖v‖² over the head.
@@ -24,7 +26,8 @@ class L2SP:
     >>> penalty = L2SP(model, alpha=0.5)
     >>> with torch.no_grad():
     ...     _ = model["backbone"].weight.add_(2.0)
-    >>> round(penalty(model, torch.zeros(1, 1)).item(), 4)
+    >>> x = torch.zeros(1, 1)
+    >>> round(penalty(model, Seen(x, torch.tensor([0]), {"top": x})).item(), 4)
     1.0
     """
 
@@ -34,9 +37,9 @@ class L2SP:
         self.alpha, self.beta = alpha, beta
         self.source = {n: p.detach().clone() for n, p in source.named_parameters() if not n.startswith("head.")}
 
-    def __call__(self, model: nn.Module, z: Tensor) -> Tensor:
-        """The penalty of a model's parameters; `z` (n, d) is not looked at."""
-        total = torch.zeros((), device=z.device)
+    def __call__(self, model: nn.Module, seen: Seen) -> Tensor:
+        """The penalty of a model's parameters; of the batch nothing is looked at."""
+        total = torch.zeros((), device=seen.z.device)
         for name, parameter in model.named_parameters():
             if parameter.requires_grad and name in self.source:
                 total = total + self.alpha / 2 * (parameter - self.source[name]).square().sum()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headstart.backbones import Transferred
 from headstart.data.batches import Batch
-from headstart.objectives.penalty import Penalty
+from headstart.objectives.penalty import Penalty, Seen
 
 
 class CrossEntropy(nn.Module):
@@ -21,7 +23,8 @@ class CrossEntropy(nn.Module):
     class_weights : (k,) weight of each class, or None for equal weights.
     mixup : a > 0 trains on λ x + (1 − λ) x′ with losses mixed alike, x′ another image of the batch, λ ~ Beta(a, a)
         (Zhang et al. 2018, https://arxiv.org/abs/1710.09412).
-    penalties : are added, each under its own name; they ask for a model with `features` and `head`.
+    penalties : are added, each under its own name; they ask for a model with `maps` and `head`. The parameters of
+        those that are modules are this objective's own: they train beside the model.
     """
 
     class_weights: Tensor | None
@@ -38,15 +41,17 @@ class CrossEntropy(nn.Module):
         self.label_smoothing = label_smoothing
         self.mixup = mixup
         self.penalties = tuple(penalties)
+        self.learning = nn.ModuleList(p for p in penalties if isinstance(p, nn.Module))
         self.register_buffer("class_weights", class_weights)
 
     def forward(self, model: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         """`batch.x` (n, 3, h, w), `batch.y` (n,) → the losses by their names."""
         x, other, share = self._mixed(batch) if self.mixup else (batch.x, batch.y, 1.0)
         if self.penalties:
-            z = model.features(x)  # type: ignore[operator]
-            logits = model.head(z)  # type: ignore[operator]
-            losses = {penalty.name: penalty(model, z) for penalty in self.penalties}
+            transferred = cast(Transferred, model)
+            seen = Seen(x, batch.y, transferred.maps(x))
+            logits = transferred.head(seen.z)
+            losses = {penalty.name: penalty(transferred, seen) for penalty in self.penalties}
         else:
             logits, losses = model(x), {}
         loss = self._loss(logits, batch.y)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import nn
 from headstart.advice import Above, Calibration
 from headstart.backbones import Backbone, Transferred, load
 from headstart.data.batches import Augmentation, Batch, draw
-from headstart.objectives import CrossEntropy
+from headstart.objectives import CrossEntropy, Start
 from headstart.shallow.logistic import LogisticHead
 from headstart.shallow.threads import one_thread
 from headstart.strategies import Strategy, frozen_cut
@@ -40,12 +41,13 @@ def calibrate(
     partly = [row for row in rows if row.trains and frozen_cut(row, backbones[names[0]].cuts)]
     for row in rows:
         if row.trains:
-            model = _model(row, load(names[0], size=size).to(device), k)
-            calls[row.name] = _step(model, x, k, augmented=True)
+            start = _start(row, load(names[0], size=size).to(device), k)
+            calls[row.name] = _step(row, start, x, augmented=True)
             if row in partly:
-                y = _lower(model, x)()
-                calls[f"{row.name}/lower"] = _lower(model, x)
-                calls[f"{row.name}/step"] = _step(model.above(), y, k, augmented=False)
+                y = _lower(start.model, x)()
+                calls[f"{row.name}/lower"] = _lower(start.model, x)
+                entered = replace(start, model=start.model.above())
+                calls[f"{row.name}/step"] = _step(row, entered, y, augmented=False)
     seconds = _typical(calls, x)
     heads = _heads()
     return {
@@ -101,10 +103,12 @@ def _forward(backbone: Backbone, x: torch.Tensor) -> Callable[[], object]:
     return forward
 
 
-def _model(row: Strategy, backbone: Backbone, k: int) -> Transferred:
-    head = nn.Linear(backbone.widths["top"], k).to(_device(backbone))
+def _start(row: Strategy, backbone: Backbone, k: int) -> Start:
+    """What a strategy starts from, with a head and images of no meaning."""
+    head, classifier = nn.Linear(backbone.widths["top"], k).to(_device(backbone)), backbone.classifier()
     model = Transferred(backbone, head, frozen=frozen_cut(row, backbone.cuts), only=row.only)
-    return model.to(memory_format=torch.channels_last).train()
+    z = np.zeros((k, backbone.widths["top"]), "f4")
+    return Start(model.to(memory_format=torch.channels_last).train(), classifier, z, np.arange(k))
 
 
 def _lower(model: Transferred, x: torch.Tensor) -> Callable[[], torch.Tensor]:
@@ -118,16 +122,16 @@ def _lower(model: Transferred, x: torch.Tensor) -> Callable[[], torch.Tensor]:
     return run
 
 
-def _step(model: Transferred, x: torch.Tensor, k: int, *, augmented: bool) -> Callable[[], object]:
-    y = torch.arange(BATCH, device=x.device) % k
+def _step(row: Strategy, start: Start, x: torch.Tensor, *, augmented: bool) -> Callable[[], object]:
+    model, y = start.model, torch.arange(BATCH, device=x.device) % len(start.y)
     augmentation, keys = Augmentation(), [str(i) for i in range(BATCH)]
-    objective = CrossEntropy()
-    optimizer = torch.optim.AdamW(model.trainable(), lr=0.0, fused=True)
+    objective = CrossEntropy(penalties=[row.penalty(start)] if row.penalty else [])
+    optimizer = torch.optim.AdamW([*model.trainable(), *objective.parameters()], lr=0.0, fused=True)
 
     def step() -> None:
         optimizer.zero_grad()
         seen = augmentation(x, draw(keys, seed=0, view=0)) if augmented else x
-        objective(model, Batch(seen, y), 0.0)["cross_entropy"].backward()
+        torch.stack(list(objective(model, Batch(seen, y), 0.0).values())).sum().backward()
         optimizer.step()
 
     return step

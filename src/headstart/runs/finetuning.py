@@ -18,7 +18,7 @@ from headstart.data.batches import Batches, Stream
 from headstart.errors import StorageError
 from headstart.evidence import fit_temperature
 from headstart.features import Features, Passing, activations
-from headstart.objectives import CrossEntropy
+from headstart.objectives import CrossEntropy, Penalty, Start
 from headstart.records.arrays import write_arrays
 from headstart.runs.context import Context, Prepared, kept_arrays
 from headstart.runs.probing import Probed, head_rows, rows_at
@@ -73,12 +73,12 @@ def fine_tune(
     told = (plan.epochs, plan.views, plan.trials)
     epochs, views, tried = (choice[source.backbone][row.name] for choice in told)
     recipe = replace(row.recipe(len(parts[0]), epochs=epochs), views=views)
-    model = _start(context, prepared, row=row, source=source, recipe=recipe, fit=parts[0])
+    model, penalties = _start(context, prepared, row=row, source=source, recipe=recipe, fit=parts[0])
     trials = [
         Trial(model.twin() if number else model, one, _numbered(checkpoint, number), rival)
         for number, one in enumerate(variants(recipe, tried))
     ]
-    curves, note = _train(context, prepared, trials, row=row, parts=parts)
+    curves, note = _train(context, prepared, trials, row=row, parts=parts, penalties=penalties)
     best = min(range(tried), key=lambda number: curves[number].loss)
     chosen, curve = trials[best], curves[best]
     chosen.model.eval()
@@ -123,22 +123,28 @@ def _inner(prepared: Prepared, indices: np.ndarray, *, seed: int) -> Parts:
 
 def _start(
     context: Context, prepared: Prepared, *, row: Strategy, source: Source, recipe: Recipe, fit: np.ndarray
-) -> Transferred:
-    """Head first: a pretrained network starts with the head that was best on its top cut."""
+) -> tuple[Transferred, list[Penalty]]:
+    """Head first: a pretrained network starts with the head that was best on its top cut; what is added to its loss."""
     backbone = start_backbone(context, row, source)
+    classifier = backbone.classifier()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.options.seed)
         head = nn.Linear(backbone.widths["top"], prepared.k)
+    z, y = np.empty((0, backbone.widths["top"]), "f4"), np.empty(0, "i8")
     if row.pretrained:
         rows = head_rows(prepared, source.features, fit, memory=context.options.memory)
-        _start_head(head, source.probed.linear, source.features, prepared=prepared, fit=rows)
+        z, y = rows_at(source.features, prepared, rows, ("top",))["top"], prepared.y[rows]
+        _start_head(head, source.probed.linear, z, y)
     frozen = frozen_cut(row, backbone.cuts)
     model = Transferred(backbone, head, frozen=frozen, source_statistics=recipe.source_statistics, only=row.only)
-    return model.to(context.device).to(memory_format=torch.channels_last)
+    model = model.to(context.device).to(memory_format=torch.channels_last)
+    entered = model.above() if recipe.views else model
+    start = Start(entered, classifier.to(context.device) if classifier else None, z, y)
+    return model, [row.penalty(start)] if row.penalty else []
 
 
-def _start_head(head: nn.Linear, linear: Probe, features: Features, *, prepared: Prepared, fit: np.ndarray) -> None:
-    estimator = fit_probe(linear, rows_at(features, prepared, fit, linear.cuts), prepared.y[fit])
+def _start_head(head: nn.Linear, linear: Probe, z: np.ndarray, y: np.ndarray) -> None:
+    estimator = fit_probe(linear, {"top": z}, y)
     weight, bias = linear_start(arrays(estimator))
     with torch.no_grad():
         head.weight.copy_(weight)
@@ -146,7 +152,13 @@ def _start_head(head: nn.Linear, linear: Probe, features: Features, *, prepared:
 
 
 def _train(
-    context: Context, prepared: Prepared, trials: Sequence[Trial], *, row: Strategy, parts: Parts
+    context: Context,
+    prepared: Prepared,
+    trials: Sequence[Trial],
+    *,
+    row: Strategy,
+    parts: Parts,
+    penalties: Sequence[Penalty],
 ) -> tuple[list[Curve], str]:
     """Curves of the trials, and a note where there was no room for what should have been stored."""
     model, recipe = trials[0].model, trials[0].recipe
@@ -162,7 +174,7 @@ def _train(
         recipe.label_smoothing,
         class_weights=_class_weights(context, prepared, parts[0]),
         mixup=recipe.mixup,
-        penalties=[row.penalty(model)] if row.penalty else [],
+        penalties=penalties,
     )
     curves = train_trials(
         trials,

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 
 from headstart.advice import Calibration, Plan, Unit, make_plan
+from headstart.backbones import load
+from headstart.errors import OptionError
 from headstart.records import Record
 from headstart.runs.calibrating import calibrate
 from headstart.runs.context import Context, Prepared
 from headstart.runs.machine import give_back_memory, machine
+from headstart.runs.options import Options
 from headstart.strategies import Strategy
 
 
 def planned(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, started: float) -> Record:
     """The record ``plan``: some seconds of measuring, and what the budget allows by them."""
     options, split = context.options, prepared.split
+    rows, left_out = _possible(rows, options)
     context.progress("measuring this machine", 0, 1)
     calibrations = calibrate(options.backbones, rows, size=options.size, k=prepared.k, device=context.device)
     give_back_memory()
@@ -27,7 +31,29 @@ def planned(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, s
     spent = time.perf_counter() - started
     counts = (len(split.train), len(split.val), len(split.test))
     plan = make_plan(rows, calibrations, budget=options.budget, spent=spent, counts=counts, classes=prepared.k)
-    return _plan_record(context, plan, calibrations, spent=spent)
+    return _plan_record(context, replace(plan, notes=(*left_out, *plan.notes)), calibrations, spent=spent)
+
+
+def _possible(rows: Sequence[Strategy], options: Options) -> tuple[Sequence[Strategy], tuple[str, ...]]:
+    """Rows for which every backbone has what they need, and sentences about the others.
+
+    Raises
+    ------
+    OptionError : a strategy that was asked for by its name is not among them.
+    """
+    needing = [row for row in rows if row.needs_classifier]
+    names = options.backbones if needing else ()
+    without = [name for name in names if load(name, size=options.size).classifier() is None]
+    if not without:
+        return rows, ()
+    fact = f"{', '.join(without)} {'has' if len(without) == 1 else 'have'} no classifier of the source"
+    if options.strategy in [row.name for row in needing]:
+        remedy = "Choose a backbone that has one, e.g. a packaged one, or another --strategy."
+        raise OptionError(
+            f"--strategy {options.strategy} goes on training the source's classifier, but {fact}.", remedy
+        )
+    notes = tuple(f"Not tried, since {fact}: {row.title}." for row in needing)
+    return [row for row in rows if not row.needs_classifier], notes
 
 
 def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibration], *, spent: float) -> Record:

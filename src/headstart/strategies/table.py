@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from headstart.backbones import Only, Transferred
+from headstart.backbones import Only
 from headstart.errors import OptionError
-from headstart.objectives import L2SP, BatchSpectralShrinkage, Penalty
+from headstart.objectives import L2SP, BatchSpectralShrinkage, CoTuning, FeatureMaps, Penalty, Start
 from headstart.training import Recipe, by_layer, finetune, gradual, mixed, scratch, towards_source
 
 Frozen = Literal["everything", "all but the last block", "the lower half", "nothing"]
@@ -27,7 +27,8 @@ class Strategy:
     pretrained : whether the network starts from the source's weights, or from random ones.
     recipe : (training images, epochs) → `Recipe`; None where only a head is fitted.
     only : which parameters of what is not frozen train, beside the head; ``""`` means all.
-    penalty : makes of the model before training what is added to its loss; None adds nothing.
+    penalty : makes, before training, what is added to the loss; None adds nothing.
+    needs_classifier : whether that reads the source's own classifier, which not every network has.
     """
 
     name: str
@@ -36,7 +37,8 @@ class Strategy:
     pretrained: bool
     recipe: Callable[..., Recipe] | None
     only: Only = ""
-    penalty: Callable[[Transferred], Penalty] | None = None
+    penalty: Callable[[Start], Penalty] | None = None
+    needs_classifier: bool = False
 
     @property
     def control(self) -> bool:
@@ -49,8 +51,16 @@ class Strategy:
         return self.recipe is not None
 
 
-def _bss(_: Transferred) -> Penalty:
+def _l2sp(start: Start) -> Penalty:
+    return L2SP(start.model)
+
+
+def _bss(_: Start) -> Penalty:
     return BatchSpectralShrinkage()
+
+
+def _delta(start: Start) -> Penalty:
+    return FeatureMaps(start.model)
 
 
 TABLE: dict[str, Strategy] = {
@@ -64,9 +74,26 @@ TABLE: dict[str, Strategy] = {
         Strategy("gradual", "unfreezing gradually", "nothing", True, gradual),
         Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer),
         Strategy("all", "fine-tuning everything", "nothing", True, finetune),
-        Strategy("l2sp", "fine-tuning towards the source (L2-SP)", "nothing", True, towards_source, penalty=L2SP),
+        Strategy("l2sp", "fine-tuning towards the source (L2-SP)", "nothing", True, towards_source, penalty=_l2sp),
         Strategy("bss", "fine-tuning with spectral shrinkage (BSS)", "nothing", True, finetune, penalty=_bss),
         Strategy("mixup", "fine-tuning on mixed pairs", "nothing", True, mixed),
+        Strategy(
+            "cotuning",
+            "fine-tuning beside the source's own task (Co-Tuning)",
+            "nothing",
+            True,
+            finetune,
+            penalty=CoTuning,
+            needs_classifier=True,
+        ),
+        Strategy(
+            "delta",
+            "fine-tuning towards the source's feature maps (DELTA)",
+            "nothing",
+            True,
+            finetune,
+            penalty=_delta,
+        ),
         Strategy("frozen_random", "a frozen random network", "everything", False, None),
         Strategy("scratch", "training from scratch", "nothing", False, scratch),
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from headstart.backbones import Transferred
 from headstart.errors import InternalError
@@ -14,6 +15,7 @@ from headstart.records.arrays import read_arrays, write_arrays
 from headstart.training.curve import Curve
 
 State = dict[str, Tensor]
+Own = Mapping[str, nn.Parameter]
 
 
 def copy_of(model: Transferred) -> State:
@@ -23,17 +25,32 @@ def copy_of(model: Transferred) -> State:
 
 def put_back(model: Transferred, state: State) -> None:
     """Give a model the state that `copy_of` took."""
-    here = model.moving_state()
+    _fill(model.moving_state(), state)
+
+
+def _fill(here: Mapping[str, Tensor], state: State) -> None:
     if here.keys() != state.keys():
-        raise InternalError("a checkpoint does not hold what this model trains")
+        raise InternalError("a checkpoint does not hold what is trained here")
     with torch.no_grad():
         for name, tensor in state.items():
             here[name].copy_(tensor)
 
 
-def save(path: Path, model: Transferred, *, best: State, optimizer: torch.optim.Optimizer, curve: Curve) -> None:
-    """Write the state after an epoch; an interrupted training goes on from it with the same bits."""
+def save(
+    path: Path,
+    model: Transferred,
+    *,
+    beside: Own,
+    best: State,
+    optimizer: torch.optim.Optimizer,
+    curve: Curve,
+) -> None:
+    """Write the state after an epoch; an interrupted training goes on from it with the same bits.
+
+    `beside` are the objective's own parameters; `best` is the model's state that is to be handed back.
+    """
     tensors = {f"model.{name}": tensor.detach() for name, tensor in model.moving_state().items()}
+    tensors |= {f"beside.{name}": parameter.detach() for name, parameter in beside.items()}
     tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
@@ -42,13 +59,13 @@ def save(path: Path, model: Transferred, *, best: State, optimizer: torch.optim.
     write_arrays(path, arrays, about=json.dumps(curve.to_json()))
 
 
-def resume(model: Transferred, optimizer: torch.optim.Optimizer, path: Path) -> tuple[Curve, State]:
+def resume(model: Transferred, optimizer: torch.optim.Optimizer, path: Path, *, beside: Own) -> tuple[Curve, State]:
     """Curve and best state so far; both empty where there is no (whole) checkpoint."""
     found = read_arrays(path)
     if found is None:
         return Curve(), {}
     saved = json.loads(found[1])
-    parts: dict[str, State] = {"model": {}, "best": {}, "optimizer": {}}
+    parts: dict[str, State] = {"model": {}, "beside": {}, "best": {}, "optimizer": {}}
     losses = {}
     for name, array in found[0].items():
         part, _, key = name.partition(".")
@@ -57,6 +74,7 @@ def resume(model: Transferred, optimizer: torch.optim.Optimizer, path: Path) -> 
         else:
             parts[part][key] = torch.from_numpy(array)
     put_back(model, parts["model"])
+    _fill(beside, parts["beside"])
     state = optimizer.state_dict()
     for key, tensor in parts["optimizer"].items():
         index, _, name = key.partition(".")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from headstart.errors import InternalError
 from headstart.training.checkpoint import copy_of, put_back, resume, save
 from headstart.training.curve import Curve, losers, stop
 from headstart.training.inference import Scores
-from headstart.training.objective import Objective
+from headstart.training.objective import Objective, apart, own_parameters
 from headstart.training.recipe import Recipe, held_cut
 
 
@@ -69,6 +69,7 @@ def train_trials(
     Parameters
     ----------
     trials : their recipes agree in all that decides the batches and how many there are.
+    objective : what it learns itself trains beside the model, for each trial apart.
     evaluate : gives loss and accuracy on data that `batches` does not hold.
     progress : receives (steps done, steps planned).
 
@@ -80,7 +81,8 @@ def train_trials(
     if len({(r.epochs, r.augmentation, r.views) for r in (trial.recipe for trial in trials)}) != 1:
         raise InternalError("trials that are trained together must go through the same batches")
     steps = recipe.epochs * len(batches)
-    running = [_Running(trial, objective, evaluate) for trial in trials]
+    objectives = [objective, *(apart(objective) for _ in trials[1:])]
+    running = [_Running(trial, own, evaluate) for trial, own in zip(trials, objectives, strict=True)]
 
     while active := _racing(running):
         epoch = min(one.curve.epoch for one in active) + 1
@@ -117,8 +119,9 @@ class _Running:
         self._objective, self._evaluate = objective, evaluate
         self._device = next(self.model.parameters()).device
         self._fixed = self.model.fixed_digest()
-        self._optimizer = make_optimizer(self.model, trial.recipe)
-        self.curve, self._best = resume(self.model, self._optimizer, trial.checkpoint)
+        self._beside = own_parameters(objective)
+        self._optimizer = make_optimizer(self.model, trial.recipe, beside=self._beside)
+        self.curve, self._best = resume(self.model, self._optimizer, trial.checkpoint, beside=self._beside)
         if not self.curve.points:
             self.curve.add(0, math.nan, evaluate(self.model))
             self._best = copy_of(self.model)
@@ -139,7 +142,8 @@ class _Running:
         loss = torch.stack(list(self._objective(self.model, batch, done / steps).values())).sum()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        for parameters in (self.model.parameters(), self._beside.values()):
+            nn.utils.clip_grad_norm_(parameters, 5.0)
         self._optimizer.step()
         self._losses.append(loss.item())
         self._random = _random_state(self._device)
@@ -158,7 +162,14 @@ class _Running:
         self._save()
 
     def _save(self) -> None:
-        save(self.trial.checkpoint, self.model, best=self._best, optimizer=self._optimizer, curve=self.curve)
+        save(
+            self.trial.checkpoint,
+            self.model,
+            beside=self._beside,
+            best=self._best,
+            optimizer=self._optimizer,
+            curve=self.curve,
+        )
 
     def close(self) -> None:
         self._hold("")
@@ -196,8 +207,13 @@ def rate(step: int, *, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
 
 
-def make_optimizer(model: Transferred, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW over what is trainable: the head at its own rate, blocks at theirs, no decay on biases and norms."""
+def make_optimizer(
+    model: Transferred, recipe: Recipe, *, beside: Mapping[str, nn.Parameter] | None = None
+) -> torch.optim.AdamW:
+    """AdamW over what is trainable: the head at its own rate, blocks at theirs, no decay on biases and norms.
+
+    What an objective learns `beside` the model goes at the network's rate.
+    """
     depths = model.depths() if recipe.layer_decay != 1 else {}
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -205,6 +221,8 @@ def make_optimizer(model: Transferred, recipe: Recipe) -> torch.optim.AdamW:
             peak = recipe.lr * recipe.layer_decay ** depths.get(name, 0)
             peak = recipe.lr_head if name.startswith("head.") else peak
             groups.setdefault((peak, parameter.dim() >= 2), []).append(parameter)
+    for parameter in (beside or {}).values():
+        groups.setdefault((recipe.lr, parameter.dim() >= 2), []).append(parameter)
     return torch.optim.AdamW(
         [
             {"params": parameters, "lr": 0.0, "peak": peak, "weight_decay": recipe.weight_decay if decays else 0.0}
