@@ -326,7 +326,7 @@ def test_any_one_block_can_train_between_frozen_ones(fresh: Load, family: str, t
         before, statistics = snapshot(model), {id(b) for b in segments[block].buffers()}
         assert model.frozen == (list(segments)[number - 1] if number else "")
         run(model, Recipe(epochs=1, batch_size=4, lr=1e-2, lr_head=1e-2), tmp_path / block)
-        named = {n: t for n, t in (*model.named_parameters(), *model.named_buffers())}
+        named = dict([*model.named_parameters(), *model.named_buffers()])
         moved = {n for n in rows_moved(model, before) if not n.startswith("head.")}
         assert {id(named[name]) for name in moved} <= own | statistics, block
         assert bool(moved) is bool(own), block

@@ -139,7 +139,9 @@ def numpy_sweep() -> tuple[list[float], list[float], float]:
         rates.append(rate_t)
         noise.append(float(t % 7))
         changes.append(w**2 - 9.0)
-        if sum(changes[-WINDOW:]) + sum(n + 9 for n in noise[-WINDOW:]) > DIVERGED * sum(n + 9 for n in noise[-WINDOW:]):
+        if sum(changes[-WINDOW:]) + sum(n + 9 for n in noise[-WINDOW:]) > DIVERGED * sum(
+            n + 9 for n in noise[-WINDOW:]
+        ):
             break
         g = 2 * w
         g *= min(1.0, 5.0 / (abs(g) + 1e-6))

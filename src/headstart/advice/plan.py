@@ -182,7 +182,7 @@ class _Sizes:
 
 @dataclass(frozen=True)
 class _Cost:
-    """Seconds of a strategy: `start` once, `epoch` each; `once` and `again` each for the last training, if it has one."""
+    """Seconds of a strategy: `start` once, `epoch` each; `once`, and `again` each, where it is trained once more."""
 
     start: float
     epoch: float

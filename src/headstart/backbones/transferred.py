@@ -111,7 +111,8 @@ class Transferred(nn.Module):
         if self.frozen == "top" and "logits" in self.cuts:
             return [self.backbone.lower("top"), self.backbone.network.get_classifier()]
         below = [self.backbone.lower(self.frozen)] if self.frozen else []
-        return [*below, self.backbone.upper(self.block)] if self.block else below
+        above = [self.backbone.upper(self.block)] if self.block else []
+        return [*below, *above]
 
     def _still_modules(self) -> list[nn.Module]:
         return [*self._frozen_modules(), *([self.backbone.lower(self.held)] if self.held else [])]

@@ -61,9 +61,7 @@ TABLE: dict[str, Strategy] = {
         Strategy("upper_half", "fine-tuning the upper half", "the lower half", True, finetune),
         Strategy("biases", "fine-tuning the biases", "nothing", True, finetune, only="biases"),
         Strategy("norms", "fine-tuning the norms", "nothing", True, finetune, only="norms"),
-        Strategy(
-            "surgical", "fine-tuning one block, chosen by its gradients", "all but one block", True, finetune
-        ),
+        Strategy("surgical", "fine-tuning one block, chosen by its gradients", "all but one block", True, finetune),
         Strategy("gradual", "unfreezing gradually", "nothing", True, gradual),
         Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer),
         Strategy("all", "fine-tuning everything", "nothing", True, finetune),
