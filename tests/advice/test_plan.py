@@ -20,6 +20,8 @@ from headstart.advice.plan import (
     VIEWS,
 )
 from headstart.strategies import TABLE, chosen
+from headstart.training import GRADIENT_IMAGES
+from headstart.training.rate import STEPS as RATE_STEPS
 
 AUTO = chosen("auto")
 STEPS = {"last_block": 0.012, "upper_half": 0.02, "all": 0.03, "scratch": 0.03}
@@ -257,3 +259,27 @@ def test_activations_that_have_no_room_are_not_stored() -> None:
 def test_a_probe_alone_plans_no_training() -> None:
     made = plan(1000, name="probe")
     assert made.epochs == {"net": {}} and made.notes == ()
+
+
+def test_what_is_found_before_a_training_is_paid_for() -> None:
+    counts, rows = (600, 250, 150), chosen("all")
+    plain, found = (
+        make_plan(rows, COST, budget=5000, spent=0, counts=counts, classes=10, find_rate=find) for find in (False, True)
+    )
+    # A sweep of so many batches of 32 images, before the candidate's training and before the last one.
+    sweep = 2 * RATE_STEPS * 32 * STEPS["all"]
+    units = [{unit.key: unit.seconds for unit in made.units} for made in (plain, found)]
+    assert plain.epochs == found.epochs
+    assert units[1]["candidate/all"] - units[0]["candidate/all"] == pytest.approx(sweep)
+    assert units[1]["final"] - units[0]["final"] == pytest.approx(sweep)
+    cost = {"net": Calibration(0.01, {"surgical": 0.03}, 1e-3)}
+    surgical = make_plan(chosen("surgical"), cost, budget=5000, spent=0, counts=counts, classes=10)
+    seconds = {unit.key: unit.seconds for unit in surgical.units}
+    assert seconds["candidate/surgical"] - units[0]["candidate/all"] == pytest.approx(GRADIENT_IMAGES * 0.03)
+    assert surgical.views == {"net": {"surgical": 0}}
+
+
+@pytest.mark.parametrize("budget", [100, 300, 1000, 3000])
+def test_with_sweeps_a_plan_stays_within_its_budget(budget: float) -> None:
+    made = make_plan(AUTO, COST, budget=budget, spent=0, counts=(600, 250, 150), classes=10, find_rate=True)
+    assert seconds(made) <= budget or not made.epochs["net"]

@@ -20,7 +20,7 @@ from headstart.data.batches import Batches
 from headstart.errors import InternalError
 from headstart.objectives import CrossEntropy, Penalty, Start
 from headstart.strategies import TABLE, Strategy, frozen_cut
-from headstart.training import Recipe, Scores, finetune, gradual, train
+from headstart.training import Recipe, Scores, finetune, gradual, relative_gradients, train
 from headstart.training.loop import make_optimizer
 from headstart.training.recipe import held_cut
 
@@ -32,7 +32,7 @@ rows = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
 families = pytest.mark.parametrize("family", FAMILIES)
 fast_families = pytest.mark.parametrize("family", FAST)
 # The slow families check each kind of freezing; what else a row does is the same for all families.
-KINDS = ("probe", "upper_half", "biases", "norms", "all", "scratch")
+KINDS = ("probe", "upper_half", "biases", "norms", "surgical", "all", "scratch")
 rows_of_families = pytest.mark.parametrize(
     ("row", "family"),
     [
@@ -56,12 +56,18 @@ def recipe_of(row: Strategy) -> Recipe:
 
 def model_of(row: Strategy, backbone: Backbone) -> Transferred:
     torch.manual_seed(0)
-    return Transferred(
+    model = Transferred(
         backbone,
         nn.Linear(backbone.widths["top"], 3),
         frozen=frozen_cut(row, backbone.cuts),
         source_statistics=recipe_of(row).source_statistics,
         only=row.only,
+    )
+    if row.frozen != "all but one block":
+        return model
+    found = relative_gradients(model, list(random_batches(backbone).in_order()), objective=CrossEntropy())
+    return Transferred(
+        backbone, model.head, source_statistics=model.source_statistics, block=max(found, key=lambda cut: found[cut])
     )
 
 
@@ -105,6 +111,8 @@ def expected_to_train(row: Strategy, model: Transferred) -> set[str]:
     backbone, cut = model.backbone, frozen_cut(row, model.backbone.cuts)
     above = backbone.upper(cut) if cut != "top" else nn.Sequential()
     chosen = {id(p) for p in above.parameters()}
+    if row.frozen == "all but one block":
+        chosen = {id(p) for p in dict(backbone.segments())[model.block].parameters()}
     if row.only == "norms":
         chosen = {id(p) for m in above.modules() if "Norm" in type(m).__name__ for p in m.parameters(recurse=False)}
     elif row.only == "biases":
@@ -331,6 +339,25 @@ def test_the_head_reads_the_cuts_it_names_in_their_order(fresh: Load) -> None:
     model = Transferred(backbone, nn.Identity(), cuts=cuts, frozen="top").eval()
     assert torch.equal(model(x), torch.cat([pooled[cut] for cut in cuts], 1))
     assert not model(x).requires_grad
+
+
+@fast_families
+def test_any_one_block_can_train_between_frozen_ones(fresh: Load, family: str, tmp_path: Path) -> None:
+    for number, (block, _) in enumerate(fresh(family).segments()):
+        backbone = fresh(family)
+        segments = dict(backbone.segments())
+        own = {id(p) for p in segments[block].parameters()}
+        model = Transferred(backbone, nn.Linear(backbone.widths["top"], 3), block=block)
+        before, statistics = snapshot(model), {id(b) for b in segments[block].buffers()}
+        assert model.frozen == (list(segments)[number - 1] if number else "")
+        run(model, Recipe(epochs=1, batch_size=4, lr=1e-2, lr_head=1e-2), tmp_path / block)
+        named = dict([*model.named_parameters(), *model.named_buffers()])
+        moved = {n for n in rows_moved(model, before) if not n.startswith("head.")}
+        assert {id(named[name]) for name in moved} <= own | statistics, block
+        assert bool(moved) is bool(own), block
+        model.train()
+        still = [m for cut, s in segments.items() if cut != block for m in s.modules()]
+        assert not any(m.training for m in still) and (segments[block].training or block == "top")
 
 
 def test_nothing_of_a_frozen_network_trains_even_where_its_logits_are_read(fresh: Load) -> None:

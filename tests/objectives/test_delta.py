@@ -138,7 +138,7 @@ def test_the_source_stays_what_it_was_and_is_nobodys_parameter(make: Make, tmp_p
     trained = {id(p) for p in model.parameters()}
     assert not trained & {id(p) for p in penalty.source.parameters()}
     kept = read_arrays(tmp_path / "c")
-    assert kept is not None and {name.partition(".")[0] for name in kept[0]} == {"model", "best", "optimizer"}
+    assert kept is not None and {name.partition(".")[0] for name in kept[0]} == {"model", "best", "optimizer", "curve"}
     assert {name.removeprefix("model.") for name in kept[0] if name.startswith("model.")} == set(model.moving_state())
 
 

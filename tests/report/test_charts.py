@@ -7,7 +7,7 @@ import pytest
 from markupsafe import Markup
 
 from headstart.report import charts
-from headstart.report.charts import Bar, Curve, CutPoint, Dot, Losses, Series, svg
+from headstart.report.charts import Bar, Curve, CutPoint, Dot, Losses, Series, Sweep, Sweeps, svg
 from headstart.report.charts.confusion import most_confused
 
 HOSTILE = "<script>alert(1)</script>\"'&\x00\x0b\u202e"
@@ -38,6 +38,16 @@ def losses(width: int) -> Markup:
     )
 
 
+def sweeps(width: int) -> Markup:
+    found = Sweep(((1e-5, 0.0), (1e-4, -0.2), (1e-3, 3.0)), 1e-4)
+    return charts.rate_sweeps(
+        [Sweeps(HOSTILE, (found, found)), Sweeps("none", (Sweep(((1e-5, 0.1),), None),))],
+        name="s",
+        title="S",
+        width=width,
+    )
+
+
 def matrix(width: int) -> Markup:
     return charts.confusion(["a", HOSTILE, "c"], [[5, 1, 0], [0, 0, 0], [2, 0, 9]], name="c", title="C", width=width)
 
@@ -47,7 +57,7 @@ def counts(width: int) -> Markup:
     return charts.bars(rows, name="b", title="B", width=width)
 
 
-DRAWN = [dots, cuts, losses, matrix, counts]
+DRAWN = [dots, cuts, losses, sweeps, matrix, counts]
 
 
 @pytest.mark.parametrize("width", [charts.NARROW, charts.WIDE])

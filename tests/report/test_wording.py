@@ -82,3 +82,17 @@ def test_the_command_can_be_typed_again_whatever_the_folder_is_called() -> None:
 )
 def test_the_reason_of_a_stop_is_words(reason: object, words: str) -> None:
     assert wording.stopped(reason) == words
+
+
+@pytest.mark.parametrize(
+    ("strategy", "cut", "block", "said"),
+    [
+        ("probe", "layer4", "", "frozen, read at layer4"),
+        ("last_block", "layer3", "", "frozen up to layer3"),
+        ("all", "", "", "every layer trained"),
+        ("surgical", "layer2", "layer3", "frozen but layer3"),
+        ("surgical", "", "stem", "frozen but stem"),
+    ],
+)
+def test_what_stayed_as_it_was(strategy: str, cut: str, block: str, said: str) -> None:
+    assert wording.kept(strategy, cut, block) == said

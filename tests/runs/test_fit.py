@@ -11,12 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from headstart.advice import plan
+from headstart.advice.plan import FOLDS
 from headstart.errors import DataError, OptionError, RunError, StorageError
 from headstart.records import Journal, Record
+from headstart.report import explain
 from headstart.runs import probing
 from headstart.runs.context import kept_predictions
 from headstart.runs.run import Run
 from headstart.strategies import FAMILIES, TABLE
+from headstart.training import finetune
+from headstart.training.rate import STEPS
 
 Fit = Callable[..., Run]
 
@@ -137,6 +142,7 @@ def test_out_below_a_file_is_refused(small_fit: Fit, tmp_path: Path) -> None:
         {"split": (0.5, 0.0, 0.5)},
         {"split": (0.5, 0.1, 0.1)},
         {"class_weight": "heavy"},
+        {"rate": "fast"},
     ],
     ids=str,
 )
@@ -285,7 +291,78 @@ def test_every_way_to_adapt_runs_from_folder_to_verdict(small_fit: Fit, tmp_path
         training = sum(part["training"] for part in parts.values())
         in_buffers = 0 if TABLE[name].trains else parts["head"]["buffers"]
         assert record.detail["trainable"] == training + in_buffers, name
-        assert (parts["stem"]["training"] == 0) is (TABLE[name].frozen != "nothing"), name
+        if TABLE[name].frozen != "all but one block":
+            assert (parts["stem"]["training"] == 0) is (TABLE[name].frozen != "nothing"), name
     assert candidates["biases"].detail["trainable"] < candidates["norms"].detail["trainable"]
     assert candidates["l2sp"].recipe["weight_decay"] == 0 < candidates["all"].recipe["weight_decay"]
     assert run.verdict.chosen in TABLE
+
+
+@pytest.mark.slow
+def test_one_block_is_chosen_by_its_gradients_told_and_trained_alone(small_fit: Fit, tmp_path: Path) -> None:
+    run = small_fit(tmp_path / "run", strategy="surgical")
+    (record,) = [r for r in run.records.of("candidate") if r.strategy == "surgical"]
+    final = run.records.get("final")
+    assert final is not None
+    blocks = record.detail["blocks"]
+    assert len(blocks) == len(record.detail["curves"]) == FOLDS
+    for found in blocks:
+        assert found["block"] == max(found["gradients"], key=lambda cut: found["gradients"][cut])
+    cuts = [part["cut"] for part in record.detail["parts"]]
+    training = [part["cut"] for part in record.detail["parts"] if part["training"]]
+    assert training == [blocks[0]["block"], "head"]
+    place = cuts.index(blocks[0]["block"])
+    assert record.cut == (cuts[place - 1] if place else "")
+    if final.strategy == "surgical":
+        (again,) = final.detail["blocks"]
+        assert [part["cut"] for part in final.detail["parts"] if part["training"]] == [again["block"], "head"]
+    explained = next(one for one in explain(run.folder) if one["strategy"] == "surgical")
+    assert explained["blocks"] == blocks
+    named = " or ".join(dict.fromkeys(found["block"] for found in blocks))
+    assert named in (run.folder / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_rate_that_is_found_scales_the_recipe_and_is_told(
+    small_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 10)
+    run = small_fit(tmp_path / "run", strategy="finetune", rate="find")
+    found = {r.strategy: r for r in run.records.of("candidate")}
+    assert found["probe"].detail["sweeps"] == []
+    for name in ("last_block", "upper_half", "all"):
+        (sweep,) = found[name].detail["sweeps"]
+        assert len(sweep["rates"]) == len(sweep["changes"]) <= STEPS
+        own = finetune(1, epochs=1).lr
+        first = found[name].detail["trials"][0][0]["lr"] if found[name].detail["trials"] else found[name].recipe["lr"]
+        assert first == pytest.approx(own if sweep["suggested"] is None else sweep["suggested"])
+        assert found[name].recipe["lr_head"] == pytest.approx(found[name].recipe["lr"])
+    assert any(found[name].detail["sweeps"][0]["suggested"] is not None for name in ("last_block", "upper_half", "all"))
+    assert "learning rate found before" in (run.folder / "report.html").read_text()
+    with pytest.raises(RunError, match="rate"):
+        small_fit(tmp_path / "run", strategy="finetune")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "stage", ["the learning rate, for ", "gradients, for ", ""], ids=["in the sweep", "in the gradients", "in training"]
+)
+def test_what_was_found_is_found_again_when_a_run_goes_on(
+    small_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 10)
+    at = stage + TABLE["surgical"].title
+
+    def stop(where: str, done: int, total: int) -> None:
+        if where == at and done == min(total, 9):
+            raise KeyboardInterrupt
+
+    whole = small_fit(tmp_path / "whole", strategy="surgical", rate="find").folder
+    with pytest.raises(KeyboardInterrupt):
+        small_fit(tmp_path / "broken", strategy="surgical", rate="find", progress=stop)
+    broken = small_fit(tmp_path / "broken", strategy="surgical", rate="find").folder
+    one, other = (journal(run).get("candidate/surgical") for run in (whole, broken))
+    assert one is not None and other is not None
+    assert one.detail == other.detail and one.recipe == other.recipe and one.metrics == other.metrics
+    name = "work/surgical-predictions.safetensors"
+    assert (whole / name).read_bytes() == (broken / name).read_bytes()

@@ -21,7 +21,7 @@ def test_rows_stand_from_the_cheapest_to_the_dearest_controls_last() -> None:
     plain = ["probe", "last_block", "upper_half", "all", "frozen_random", "scratch"]
     assert [name for name in TABLE if name in FAMILIES["auto"]] == plain
     assert [name for name in TABLE if name not in plain] == [
-        *("biases", "norms", "gradual", "by_layer", "l2sp", "bss", "mixup", "cotuning", "delta")
+        *("biases", "norms", "surgical", "gradual", "by_layer", "l2sp", "bss", "mixup", "cotuning", "delta")
     ]
     assert [row.name for row in TABLE.values() if row.control] == list(TABLE)[-2:] == plain[-2:]
     assert [row.name for row in TABLE.values() if not row.trains] == ["probe", "frozen_random"]

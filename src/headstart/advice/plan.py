@@ -6,11 +6,13 @@ a pure function of its arguments, so that resuming a run replays it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headstart.strategies import TABLE, Strategy
-from headstart.training.recipe import VARIANTS
+from headstart.training import GRADIENT_IMAGES
+from headstart.training.rate import STEPS
+from headstart.training.recipe import VARIANTS, batch_size
 
 FEWEST_EPOCHS = 8
 """Fewer epochs of fine-tuning than this hardly outlast the disturbance of the first ones."""
@@ -33,7 +35,7 @@ START = 4.0
 JUDGED = 250
 """Passes of an image, in eager torch or slower than what is chosen, that choosing an engine costs."""
 DROPPED_FIRST = (
-    *("delta", "cotuning", "mixup", "bss", "l2sp", "by_layer", "gradual", "biases", "norms"),
+    *("delta", "cotuning", "mixup", "bss", "l2sp", "by_layer", "gradual", "surgical", "biases", "norms"),
     *("last_block", "all", "scratch", "upper_half"),
 )
 """What is given up, in this order, where the budget does not allow the fewest epochs for everything.
@@ -117,6 +119,7 @@ def make_plan(
     spent: float,
     counts: tuple[int, int, int],
     classes: int,
+    find_rate: bool = False,
 ) -> Plan:
     """Share out `budget` seconds, of which `spent` are gone.
 
@@ -125,6 +128,7 @@ def make_plan(
     rows : strategies to try.
     calibrations : costs of every backbone in the race.
     counts : images in the training, validation and test part.
+    find_rate : a learning rate is looked for before each training.
     """
     n_train, n_val, n_test = counts
     folds = FOLDS if 0 < n_val < FEWEST_VALIDATION else None
@@ -137,7 +141,7 @@ def make_plan(
     fixed = sum(extraction.values()) + sum(heads.values()) + cost_of_control + closing
     left = SAFETY * (budget - spent - fixed)
     wanted = [row.name for row in rows if row.trains]
-    sizes = _Sizes(pool, n_train + n_val, folds)
+    sizes = _Sizes(pool, n_train + n_val, folds, find_rate)
     costs = {name: {row: _cost(row, c, sizes) for row in wanted} for name, c in calibrations.items()}
     shares = {name: _share_out(cost, seconds=left) for name, cost in costs.items()}
     trials = {name: _trials(costs[name], share, seconds=left) for name, share in shares.items()}
@@ -156,7 +160,7 @@ def make_plan(
         name = f"{TABLE[row].title}, at most {epochs} epochs{stored}{together}"
         units.append(Unit(f"candidate/{row}", name, cost.start + tried * epochs * cost.epoch))
     again = _again(costs[dearest], shares[dearest], trials[dearest])
-    closing += START * (again > 0) + again
+    closing += _once(costs[dearest], shares[dearest]) + again
     named = ", once more trained if it is fine-tuned" if again else ""
     units.append(Unit("final", f"the model handed back{named}; its test and its page", closing))
     views = {name: {row: costs[name][row].views for row in share} for name, share in shares.items()}
@@ -168,20 +172,22 @@ def make_plan(
 
 @dataclass(frozen=True)
 class _Sizes:
-    """Images that candidates are trained and judged on, images in training and validation part, folds."""
+    """Images that candidates are trained and judged on, those of training and validation part, folds; what is found."""
 
     pool: int
     both: int
     folds: int | None
+    find_rate: bool
 
 
 @dataclass(frozen=True)
 class _Cost:
-    """Seconds of a strategy: `start` once, `epoch` each, `again` each where the chosen one is trained once more."""
+    """Seconds of a strategy: `start` once, `epoch` each; `once`, and `again` each, where it is trained once more."""
 
     start: float
     epoch: float
     again: float
+    once: float
     views: int
 
 
@@ -191,15 +197,27 @@ def _cost(row: str, c: Calibration, sizes: _Sizes) -> _Cost:
     seen = sizes.pool * (trainings - 1 if sizes.folds else 1)
     again = sizes.both if TABLE[row].pretrained or sizes.folds else 0
     step = c.step[row]
-    whole = _Cost(START * trainings, seen * ((1 - STOP_SHARE) * step + STOP_SHARE * c.forward), again * step, 0)
+    once = START + _found(row, step, sizes)
+    epoch = seen * ((1 - STOP_SHARE) * step + STOP_SHARE * c.forward)
+    whole = _Cost(once * trainings, epoch, again * step, once * (again > 0), 0)
     above = c.above.get(row)
     if above is None or (VIEWS + 1) * sizes.both * above.bytes > MOST_STORED:
         return whole
     # Views of an image are the same in every fold and in the last training: its frozen part runs once for all.
     stored = (VIEWS + 1) * sizes.both * above.lower
-    cached = _Cost(whole.start + stored, seen * above.step, again * above.step, VIEWS)
+    once = START + _found(row, above.step, sizes)
+    cached = _Cost(
+        once * trainings + stored, seen * above.step, again * above.step, once=once * (again > 0), views=VIEWS
+    )
     pays = cached.start + FEWEST_EPOCHS * cached.epoch < whole.start + FEWEST_EPOCHS * whole.epoch
     return cached if pays else whole
+
+
+def _found(row: str, step: float, sizes: _Sizes) -> float:
+    """Seconds, at most, of what is found out before a training: its learning rate, which block trains."""
+    # Each step of the sweep passes its batch through the untouched model too, which costs less than a step.
+    images = 2 * STEPS * batch_size(sizes.both) * sizes.find_rate
+    return step * (images + GRADIENT_IMAGES * (TABLE[row].frozen == "all but one block"))
 
 
 def _share_out(costs: Mapping[str, _Cost], *, seconds: float) -> dict[str, int]:
@@ -212,7 +230,7 @@ def _share_out(costs: Mapping[str, _Cost], *, seconds: float) -> dict[str, int]:
         rows = [row for row in rows if row != dropped]
         each = sum(costs[row].epoch for row in rows)
         again = max((costs[row].again for row in rows), default=0.0)
-        training = seconds - sum(costs[row].start for row in rows) - START * (again > 0)
+        training = seconds - sum(costs[row].start for row in rows) - _once(costs, rows)
         epochs = int(training / (each + again)) if rows and training > 0 else 0
         if epochs >= FEWEST_EPOCHS or not rows:
             break
@@ -228,7 +246,7 @@ def _trials(costs: Mapping[str, _Cost], share: Mapping[str, int], *, seconds: fl
     """What is left over after that goes to more learning rates where a training reads stored activations."""
     trials = dict.fromkeys(share, 1)
     left = seconds - sum(costs[row].start + epochs * costs[row].epoch for row, epochs in share.items())
-    left -= START + _again(costs, share, trials)
+    left -= _once(costs, share) + _again(costs, share, trials)
     for row in (row for row in share if costs[row].views):
         one = START + share[row] * (costs[row].epoch + costs[row].again)
         trials[row] += min(MOST_TRIALS - 1, max(0, int(left / one)))
@@ -239,6 +257,11 @@ def _trials(costs: Mapping[str, _Cost], share: Mapping[str, int], *, seconds: fl
 def _again(costs: Mapping[str, _Cost], share: Mapping[str, int], trials: Mapping[str, int]) -> float:
     """Seconds of the dearest training that may be handed back, once more on training and validation images."""
     return max((trials[row] * epochs * costs[row].again for row, epochs in share.items()), default=0.0)
+
+
+def _once(costs: Mapping[str, _Cost], rows: Iterable[str]) -> float:
+    """Seconds beside its epochs of the dearest training that may be handed back."""
+    return max((costs[row].once for row in rows), default=0.0)
 
 
 def _over(seconds: float, *, budget: float, backbones: int) -> str:

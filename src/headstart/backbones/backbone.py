@@ -105,6 +105,11 @@ class Backbone(nn.Module):
         start = self._place(cut) + 1 if cut else 0
         return nn.Sequential(*(s.module for s in self._segments[start:]))
 
+    def before(self, cut: str) -> str:
+        """The cut before this one; ``""`` for the first."""
+        place = self._place(cut)
+        return self._segments[place - 1].cut if place else ""
+
     def segments(self) -> tuple[tuple[str, nn.Module], ...]:
         """Every cut but the logits with what runs between the one before and it."""
         return tuple((segment.cut, segment.module) for segment in self._segments)

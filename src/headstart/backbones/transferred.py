@@ -43,10 +43,13 @@ class Transferred(nn.Module):
     source_statistics : batch norms above the cut normalise by the source's statistics, as a head
         fitted to the source's features expects, while their weights and biases train.
     only : ``norms`` or ``biases`` trains nothing but those above the cut, and the head.
+    block : trains nothing but what runs between this cut and the one before it, and the head;
+        `frozen` is then the cut before it.
 
     The frozen part takes no gradient and behaves as in evaluation whatever `train()` says, so its
-    batch-norm statistics do not move, and dropout and stochastic depth are off in it. What else does
-    not train stays bit for bit as well; `fixed_state` names all of it.
+    batch-norm statistics do not move, and dropout and stochastic depth are off in it. So does what lies
+    above a `block`, which passes the gradient on. What else does not train stays bit for bit as well;
+    `fixed_state` names all of it.
 
     Examples
     --------
@@ -66,12 +69,14 @@ class Transferred(nn.Module):
         frozen: str = "",
         source_statistics: bool = False,
         only: Only = "",
+        block: str = "",
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.cuts = tuple(cuts)
-        self.frozen = frozen
+        self.frozen = backbone.before(block) if block else frozen
+        self.block = block
         self.source_statistics = source_statistics
         self.only = only
         self.held = ""
@@ -105,7 +110,9 @@ class Transferred(nn.Module):
     def _frozen_modules(self) -> list[nn.Module]:
         if self.frozen == "top" and "logits" in self.cuts:
             return [self.backbone.lower("top"), self.backbone.network.get_classifier()]
-        return [self.backbone.lower(self.frozen)] if self.frozen else []
+        below = [self.backbone.lower(self.frozen)] if self.frozen else []
+        above = [self.backbone.upper(self.block)] if self.block else []
+        return [*below, *above]
 
     def _still_modules(self) -> list[nn.Module]:
         return [*self._frozen_modules(), *([self.backbone.lower(self.held)] if self.held else [])]

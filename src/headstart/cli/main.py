@@ -36,6 +36,7 @@ SplitShares = Annotated[str, typer.Option("--split", help="Train/val/test, where
 MetricName = Annotated[str, typer.Option("--metric", help="accuracy, balanced_accuracy or macro_f1.")]
 Margin = Annotated[float, typer.Option(help="Points of the metric that are not worth paying for.")]
 ClassWeight = Annotated[str, typer.Option(help="balanced weighs rare classes up in fitting; none does not.")]
+Rate = Annotated[str, typer.Option(help="Learning rates: the recipe's, or find: found before each fine-tuning.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Make a broken image an error.")]
 MaxPixels = Annotated[int, typer.Option(help="Cap on an image's width x height.")]
@@ -57,6 +58,7 @@ def fit_command(
     metric: MetricName = "accuracy",
     margin: Margin = 0.5,
     class_weight: ClassWeight = "none",
+    rate: Rate = "recipe",
     device: Device = "auto",
     strict: Strict = False,
     max_pixels: MaxPixels = 64_000_000,
@@ -80,6 +82,7 @@ def fit_command(
             metric=metric,
             margin=margin,
             class_weight=class_weight,
+            rate=rate,
             device=device,
             strict=strict,
             max_pixels=max_pixels,

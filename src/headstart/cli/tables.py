@@ -77,6 +77,10 @@ def print_explained(terminal: Terminal, models: Sequence[Explained], *, as_json:
         moved = f"{sum(fitted.values()):,} fitted" if fitted else f"{training:,} train"
         table.add_row("in all", moved, f"{sum(numbers):>11,}")
         terminal.console.print(table)
+        for number, found in enumerate(model["blocks"], 1):
+            replicate = f" (training {number} of {len(model['blocks'])})" if len(model["blocks"]) > 1 else ""
+            norms = ", ".join(f"{cut} {norm:.2g}" for cut, norm in found["gradients"].items())
+            terminal.console.print(f"{found['block']} has the largest gradient beside its weights{replicate}: {norms}")
         terminal.console.print()
 
 

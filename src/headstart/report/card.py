@@ -7,7 +7,7 @@ from pathlib import Path
 
 from headstart.report import wording
 from headstart.report.charts.svg import clean
-from headstart.report.reading import Run, read
+from headstart.report.reading import Run, block_of, read
 
 MOST_CLASSES = 60
 
@@ -71,7 +71,7 @@ def _trained(run: Run) -> str:
         return ""
     final, lines = run.final, []
     lines.append(f"- Backbone: {plain(final.backbone)}")
-    kept = wording.kept(final.strategy, final.cut)
+    kept = wording.kept(final.strategy, final.cut, block_of(final))
     lines.append(f"- {plain(kept[:1].upper() + kept[1:])}")
     lines += [
         f"- {plain(name.replace('_', ' ').capitalize())}: {plain(wording.setting(value))}"

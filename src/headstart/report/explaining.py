@@ -13,13 +13,18 @@ FITTED = "fitted"
 
 
 class Explained(TypedDict):
-    """One model: `parts` run from the image to the head, with numbers in parameters and buffers (see `state_of`)."""
+    """One model: `parts` run from the image to the head, with numbers in parameters and buffers (see `state_of`).
+
+    `blocks` say, one a replicate, which block was chosen to train and by which relative gradient norms; parts are
+    those of the first.
+    """
 
     strategy: str
     title: str
     backbone: str
     chosen: bool
     parts: list[dict[str, Any]]
+    blocks: list[dict[str, Any]]
 
 
 def explain(folder: Path) -> list[Explained]:
@@ -41,7 +46,14 @@ def explain(folder: Path) -> list[Explained]:
 def _explained(record: Record, *, chosen: bool) -> Explained:
     parts = [part | {"state": state_of(part)} for part in record.detail["parts"]]
     title = str(record.detail.get("title") or record.strategy)
-    return Explained(strategy=record.strategy, title=title, backbone=record.backbone, chosen=chosen, parts=parts)
+    return Explained(
+        strategy=record.strategy,
+        title=title,
+        backbone=record.backbone,
+        chosen=chosen,
+        parts=parts,
+        blocks=record.detail.get("blocks", []),
+    )
 
 
 def state_of(part: dict[str, Any]) -> str:

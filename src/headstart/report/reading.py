@@ -113,3 +113,8 @@ def _minus(value: float | None) -> float | None:
 def total(record: Record, name: str) -> Any:
     """A total of the `spent` record, which may stand under its detail, its cost or its metrics."""
     return next((d[name] for d in (record.detail, record.cost, record.metrics) if name in d), None)
+
+
+def block_of(record: Record) -> str:
+    """The one block of the network that trained, where there is one; replicates may have chosen several."""
+    return " or ".join(dict.fromkeys(found["block"] for found in record.detail.get("blocks", ())))

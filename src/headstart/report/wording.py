@@ -217,8 +217,10 @@ def place(backbone: str, cut: str) -> str:
     return f"{backbone} at {cuts(cut)}" if backbone and cut else backbone or cut
 
 
-def kept(strategy: str, cut: str) -> str:
-    """What of the network stayed as it was: ``frozen, read at layer4``, ``frozen up to layer3``."""
+def kept(strategy: str, cut: str, block: str = "") -> str:
+    """What of the network stayed as it was: ``frozen, read at layer4``, ``frozen up to layer3``, ``… but layer3``."""
+    if block:
+        return f"frozen but {block}"
     if strategy in HEADS_ONLY:
         return f"frozen, read at {cuts(cut)}"
     return f"frozen up to {cut}" if cut else "every layer trained"
@@ -279,6 +281,7 @@ SHOWN: dict[str, Callable[[Any], str]] = {
     "metric": str,
     "margin": lambda share: f"{100 * share:g}",
     "class_weight": str,
+    "rate": str,
     "device": str,
     "max_pixels": str,
     "memory": lambda size: f"{size / 1e9:g}GB" if size % 10**7 == 0 else str(size),

@@ -13,7 +13,7 @@ from headstart.data import folds
 from headstart.evidence import interval, log_loss, softmax
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared, keep_predictions, kept_predictions
-from headstart.runs.finetuning import Source, Trained, fine_tune, start_backbone
+from headstart.runs.finetuning import Source, Trained, fine_tune, found, start_backbone
 from headstart.runs.probing import features_of, head_rows, probe, rows_at
 from headstart.runs.racing import Race
 from headstart.shallow import arrays, fit_probe, head_module
@@ -85,6 +85,7 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
             "curves": [t.curve.to_json() for t in trained if t.curve],
             "predictions": together,
             "trials": [list(t.trials) for t in trained if len(t.trials) > 1],
+            **found(trained),
             "dropped": dropped,
             "note": " ".join(dict.fromkeys(note for note in (*(t.note for t in trained), dropped) if note)),
         },

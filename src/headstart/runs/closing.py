@@ -20,7 +20,7 @@ from headstart.evidence import METRICS, calibration_error, confusion, interval, 
 from headstart.records import Record, writing
 from headstart.runs.candidates import fit_strategy, probabilities
 from headstart.runs.context import Context, Prepared, keep_predictions
-from headstart.runs.finetuning import Source, Trained, kept_model, start_backbone
+from headstart.runs.finetuning import Source, Trained, found, kept_model, start_backbone
 from headstart.strategies import TABLE, frozen_cut
 
 SHOWN_MISTAKES = 12
@@ -79,6 +79,7 @@ def _final_record(
         detail={
             "curves": [made.curve.to_json()] if made.curve else [],
             "trials": [list(made.trials)] if len(made.trials) > 1 else [],
+            **found([made]),
             "refit": refit,
             "title": TABLE[chosen].title,
             "note": made.note,

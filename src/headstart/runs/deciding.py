@@ -110,10 +110,12 @@ def _candidate(record: Record) -> Candidate:
     head = f"with a {record.recipe.get('head')} head"
     cut = record.cut.replace("+", " + ") if record.cut.count("+") < 3 else f"{record.cut.count('+') + 1} cuts together"
     above = f"fine-tune {record.backbone} above {record.cut}"
+    blocks = dict.fromkeys(found["block"] for found in record.detail.get("blocks", ()))
     what = {
         "probe": f"freeze {record.backbone} and read it at {cut} {head}",
         "frozen_random": f"freeze {record.backbone} {head}",
         "scratch": f"train {record.backbone.partition('/')[2]} from scratch",
+        "surgical": f"adapt {record.backbone} by {TABLE['surgical'].title} ({' or '.join(blocks)})",
         "all": f"fine-tune all of {record.backbone}",
     }.get(record.strategy, above if record.cut else f"adapt {record.backbone} by {TABLE[record.strategy].title}")
     rising = any(curve["still_improving"] for curve in record.detail["curves"])

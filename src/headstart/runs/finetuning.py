@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +22,21 @@ from headstart.features import Features, Passing, activations
 from headstart.objectives import CrossEntropy, Penalty, Start
 from headstart.records.arrays import write_arrays
 from headstart.runs.context import Context, Prepared, kept_arrays
+from headstart.runs.finding import block_gradients, found_rate, one_block
 from headstart.runs.probing import Probed, head_rows, rows_at
 from headstart.shallow import Probe, arrays, fit_probe, linear_start
 from headstart.strategies import Strategy, frozen_cut
-from headstart.training import Curve, Recipe, Trial, predict_logits, score, train_trials, variants
+from headstart.training import (
+    Curve,
+    Recipe,
+    Sweep,
+    Trial,
+    predict_logits,
+    scaled,
+    score,
+    train_trials,
+    variants,
+)
 
 Parts = tuple[np.ndarray, np.ndarray]
 
@@ -43,7 +55,13 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A fitted model and how it came about: what was tried, and a note where that was not as planned."""
+    """A fitted model and how it came about: what was tried, and a note where that was not as planned.
+
+    Attributes
+    ----------
+    gradients : relative gradient norms that chose the one block that trains.
+    sweep : what found the learning rate.
+    """
 
     model: Transferred
     recipe: dict[str, object]
@@ -51,6 +69,8 @@ class Trained:
     images: int
     trials: tuple[dict[str, float], ...] = ()
     note: str = ""
+    gradients: dict[str, float] | None = None
+    sweep: Sweep | None = None
 
 
 def fine_tune(
@@ -74,11 +94,30 @@ def fine_tune(
     epochs, views, tried = (choice[source.backbone][row.name] for choice in told)
     recipe = replace(row.recipe(len(parts[0]), epochs=epochs), views=views)
     model, penalties = _start(context, prepared, row=row, source=source, recipe=recipe, fit=parts[0])
+    objective = _objective(context, prepared, recipe=recipe, penalties=penalties, fit=parts[0])
+    gradients = None
+    if row.frozen == "all but one block":
+        gradients = block_gradients(context, prepared, model, objective=objective, fit=parts[0], title=row.title)
+        model = one_block(model, gradients)
+    streams, note = _streams(context, prepared, model, row=row, recipe=recipe, parts=parts)
+    sweep = None
+    if context.options.rate == "find":
+        sweep = found_rate(
+            context, _entered(model, recipe), streams[0], objective=objective, recipe=recipe, title=row.title
+        )
+        recipe = scaled(recipe, sweep.suggested)
     trials = [
         Trial(model.twin() if number else model, one, _numbered(checkpoint, number), rival)
         for number, one in enumerate(variants(recipe, tried))
     ]
-    curves, note = _train(context, prepared, trials, row=row, parts=parts, penalties=penalties)
+    curves = train_trials(
+        [replace(trial, model=_entered(trial.model, recipe)) for trial in trials],
+        streams[0],
+        objective=objective,
+        seed=context.options.seed,
+        evaluate=lambda current: score(current, streams[1]),
+        progress=lambda done, total: context.progress(row.title, done, total),
+    )
     best = min(range(tried), key=lambda number: curves[number].loss)
     chosen, curve = trials[best], curves[best]
     chosen.model.eval()
@@ -89,7 +128,15 @@ def fine_tune(
         for t, c in zip(trials, curves, strict=True)
     )
     images = len(parts[0]) * sum(one.epoch for one in curves)
-    return Trained(chosen.model, asdict(chosen.recipe), curve, images, tried_with, note)
+    return Trained(chosen.model, asdict(chosen.recipe), curve, images, tried_with, note, gradients, sweep)
+
+
+def found(trained: Sequence[Trained]) -> dict[str, list[dict[str, Any]]]:
+    """For records, one a training: which block was chosen by which norms, and the sweeps that found the rates."""
+    return {
+        "blocks": [{"block": t.model.block, "gradients": t.gradients} for t in trained if t.gradients],
+        "sweeps": [asdict(t.sweep) for t in trained if t.sweep],
+    }
 
 
 def _numbered(checkpoint: Path, number: int) -> Path:
@@ -151,40 +198,31 @@ def _start_head(head: nn.Linear, linear: Probe, z: np.ndarray, y: np.ndarray) ->
         head.bias.copy_(bias)
 
 
-def _train(
-    context: Context,
-    prepared: Prepared,
-    trials: Sequence[Trial],
-    *,
-    row: Strategy,
-    parts: Parts,
-    penalties: Sequence[Penalty],
-) -> tuple[list[Curve], str]:
-    """Curves of the trials, and a note where there was no room for what should have been stored."""
-    model, recipe = trials[0].model, trials[0].recipe
+def _objective(
+    context: Context, prepared: Prepared, *, recipe: Recipe, penalties: Sequence[Penalty], fit: np.ndarray
+) -> CrossEntropy:
+    return CrossEntropy(
+        recipe.label_smoothing,
+        class_weights=_class_weights(context, prepared, fit),
+        mixup=recipe.mixup,
+        penalties=penalties,
+    )
+
+
+def _streams(
+    context: Context, prepared: Prepared, model: Transferred, *, row: Strategy, recipe: Recipe, parts: Parts
+) -> tuple[Sequence[Stream], str]:
+    """What is trained on and what training stops on, and a note where there was no room for what should be stored."""
     images = [
         prepared.batches(part, model.backbone.preprocessing, size=size, device=context.device)
         for part, size in zip(parts, (recipe.batch_size, 64), strict=True)
     ]
-    streams, note = _above(context, model, images, row=row, recipe=recipe) if recipe.views else (images, "")
-    fit, stop = streams
-    if recipe.views:
-        trials = [replace(trial, model=trial.model.above()) for trial in trials]
-    objective = CrossEntropy(
-        recipe.label_smoothing,
-        class_weights=_class_weights(context, prepared, parts[0]),
-        mixup=recipe.mixup,
-        penalties=penalties,
-    )
-    curves = train_trials(
-        trials,
-        fit,
-        objective=objective,
-        seed=context.options.seed,
-        evaluate=lambda current: score(current, stop),
-        progress=lambda done, total: context.progress(row.title, done, total),
-    )
-    return curves, note
+    return _above(context, model, images, row=row, recipe=recipe) if recipe.views else (images, "")
+
+
+def _entered(model: Transferred, recipe: Recipe) -> Transferred:
+    """The model as it reads its stream: activations at the frozen cut, or images."""
+    return model.above() if recipe.views else model
 
 
 def _above(

@@ -47,6 +47,7 @@ def fit(
     metric: str = "accuracy",
     margin: float = 0.5,
     class_weight: str = "none",
+    rate: str = "recipe",
     device: str = "auto",
     strict: bool = False,
     max_pixels: int = MAX_PIXELS,
@@ -70,6 +71,7 @@ def fit(
     metric : what to choose by: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``.
     margin : points of the metric that are not worth paying for.
     class_weight : ``balanced`` weighs rare classes up in fitting, ``none`` does not.
+    rate : learning rates are the recipe's, or ``"find"``: found on training images before each fine-tuning.
     device : ``auto``, ``cpu`` or ``cuda``.
     strict : make a broken image an error; otherwise it is named, counted and left out.
     max_pixels : cap on an image's width × height.
@@ -97,6 +99,7 @@ def fit(
         metric=metric,
         margin=margin / 100,
         class_weight=class_weight,
+        rate=rate,
         device=device,
         strict=strict,
         max_pixels=max_pixels,

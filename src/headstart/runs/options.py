@@ -18,6 +18,7 @@ MEMORY = 3 * 10**9
 LEAST_MEMORY = 2 * 10**9
 """What torch, OpenVINO and a network of common size take by themselves."""
 CLASS_WEIGHTS = ("none", "balanced")
+RATES = ("recipe", "find")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -64,6 +65,7 @@ class Options(Reading):
     budget : seconds.
     class_weight : ``none`` weighs images equally in fitting, ``balanced`` classes.
     margin : share of the metric that is not worth paying for.
+    rate : ``recipe`` trains at the recipe's learning rates, ``find`` looks for one before each training.
     memory : bytes that the run may take; above them heads are fitted to a part of the images.
     """
 
@@ -72,6 +74,7 @@ class Options(Reading):
     metric: str
     margin: float
     class_weight: str
+    rate: str = "recipe"
     memory: int = MEMORY
 
     def __post_init__(self) -> None:
@@ -82,6 +85,8 @@ class Options(Reading):
             raise OptionError(f"A margin of {100 * self.margin:g} points is out of range.", "Choose 0 to 99 points.")
         if self.class_weight not in CLASS_WEIGHTS:
             raise OptionError(f"There is no class weight {self.class_weight}.", f"Choose {' or '.join(CLASS_WEIGHTS)}.")
+        if self.rate not in RATES:
+            raise OptionError(f"There is no rate {self.rate}.", f"Choose {' or '.join(RATES)}.")
         if self.memory < LEAST_MEMORY:
             fact = f"A memory of {self.memory / 1e9:g} GB is too little for torch and a network."
             raise OptionError(fact, f"Choose {LEAST_MEMORY / 1e9:g}GB or more; the default is {MEMORY / 1e9:g}GB.")

@@ -30,7 +30,15 @@ def planned(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, s
     context.progress("measuring this machine", 1, 1)
     spent = time.perf_counter() - started
     counts = (len(split.train), len(split.val), len(split.test))
-    plan = make_plan(rows, calibrations, budget=options.budget, spent=spent, counts=counts, classes=prepared.k)
+    plan = make_plan(
+        rows,
+        calibrations,
+        budget=options.budget,
+        spent=spent,
+        counts=counts,
+        classes=prepared.k,
+        find_rate=options.rate == "find",
+    )
     return _plan_record(context, replace(plan, notes=(*left_out, *plan.notes)), calibrations, spent=spent)
 
 

@@ -12,7 +12,7 @@ from headstart.errors import OptionError
 from headstart.objectives import L2SP, BatchSpectralShrinkage, CoTuning, FeatureMaps, Penalty, Start
 from headstart.training import Recipe, by_layer, finetune, gradual, mixed, scratch, towards_source
 
-Frozen = Literal["everything", "all but the last block", "the lower half", "nothing"]
+Frozen = Literal["everything", "all but the last block", "the lower half", "all but one block", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ TABLE: dict[str, Strategy] = {
         Strategy("upper_half", "fine-tuning the upper half", "the lower half", True, finetune),
         Strategy("biases", "fine-tuning the biases", "nothing", True, finetune, only="biases"),
         Strategy("norms", "fine-tuning the norms", "nothing", True, finetune, only="norms"),
+        Strategy("surgical", "fine-tuning one block, chosen by its gradients", "all but one block", True, finetune),
         Strategy("gradual", "unfreezing gradually", "nothing", True, gradual),
         Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer),
         Strategy("all", "fine-tuning everything", "nothing", True, finetune),
@@ -127,13 +128,15 @@ def chosen(name: str) -> tuple[Strategy, ...]:
 def frozen_cut(strategy: Strategy, cuts: Sequence[str]) -> str:
     """The last cut of the frozen part, given all cuts of a backbone; ``""`` where nothing is frozen.
 
+    Where one block trains and the data choose which, nothing is known to be frozen before.
+
     >>> frozen_cut(TABLE["upper_half"], ("stem", "layer1", "layer2", "layer3", "layer4", "top", "logits"))
     'layer2'
     """
     inner = [cut for cut in cuts if cut not in ("top", "logits")]
     if strategy.frozen == "everything":
         return "top"
-    if strategy.frozen == "nothing" or not inner:
+    if strategy.frozen in ("nothing", "all but one block") or not inner:
         return ""
     if strategy.frozen == "all but the last block":
         return inner[-2] if len(inner) > 1 else ""

@@ -1,23 +1,30 @@
 """The one training loop, and the types it needs."""
 
 from headstart.training.curve import Curve, Point
+from headstart.training.gradients import GRADIENT_IMAGES, relative_gradients
 from headstart.training.inference import Scores, predict_logits, score
 from headstart.training.loop import Trial, train, train_trials
 from headstart.training.objective import Objective
+from headstart.training.rate import Sweep, find_rate, scaled
 from headstart.training.recipe import Recipe, by_layer, finetune, gradual, mixed, scratch, towards_source, variants
 
 __all__ = [
+    "GRADIENT_IMAGES",
     "Curve",
     "Objective",
     "Point",
     "Recipe",
     "Scores",
+    "Sweep",
     "Trial",
     "by_layer",
+    "find_rate",
     "finetune",
     "gradual",
     "mixed",
     "predict_logits",
+    "relative_gradients",
+    "scaled",
     "score",
     "scratch",
     "towards_source",

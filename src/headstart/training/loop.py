@@ -128,7 +128,7 @@ class _Running:
 
     def begin(self, epoch: int, *, seed: int) -> None:
         torch.manual_seed(seed * 1_000_003 + epoch)
-        self._random = _random_state(self._device)
+        self._random = random_state(self._device)
         if self.trial.recipe.gradual:
             self._hold(held_cut(self.model.backbone.cuts, epoch, epochs=self.trial.recipe.epochs))
         self.model.train()
@@ -136,7 +136,7 @@ class _Running:
 
     def step(self, batch: Batch, *, done: int, steps: int) -> None:
         # Others step between: what dropout draws must not depend on them.
-        _set_random_state(self._random, self._device)
+        set_random_state(self._random, self._device)
         for group in self._optimizer.param_groups:
             group["lr"] = group["peak"] * rate(done, steps=steps, warmup=self.trial.recipe.warmup)
         loss = torch.stack(list(self._objective(self.model, batch, done / steps).values())).sum()
@@ -146,7 +146,7 @@ class _Running:
             nn.utils.clip_grad_norm_(parameters, 5.0)
         self._optimizer.step()
         self._losses.append(loss.item())
-        self._random = _random_state(self._device)
+        self._random = random_state(self._device)
 
     def finish(self, epoch: int) -> None:
         scores = self._evaluate(self.model)
@@ -189,11 +189,13 @@ class _Running:
             raise InternalError("A frozen part of the network moved during training.")
 
 
-def _random_state(device: torch.device) -> list[Tensor]:
+def random_state(device: torch.device) -> list[Tensor]:
+    """State of torch's random numbers on the CPU and, where that is another one, on `device`."""
     return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
 
 
-def _set_random_state(states: list[Tensor], device: torch.device) -> None:
+def set_random_state(states: list[Tensor], device: torch.device) -> None:
+    """Inverse of `random_state`."""
     torch.set_rng_state(states[0])
     if device.type == "cuda":
         torch.cuda.set_rng_state(states[1], device)

@@ -7,7 +7,7 @@ from typing import Any
 from headstart.records import Record
 from headstart.report import wording
 from headstart.report.charts import Dot, dots_with_intervals
-from headstart.report.reading import Run, difference
+from headstart.report.reading import Run, block_of, difference
 from headstart.report.sections.figure import figure
 
 
@@ -63,7 +63,7 @@ def _row(run: Run, record: Record) -> dict[str, Any]:
     paired = difference(run.verdict, record.strategy, run.chosen)
     return {
         "title": wording.strategy(record.strategy, run.title(record.strategy)),
-        "place": wording.place(record.backbone, record.cut),
+        "place": wording.place(record.backbone, block_of(record) or record.cut),
         "chosen": record.strategy == run.chosen,
         "best": run.verdict is not None and record.strategy == run.verdict.detail.get("best"),
         "control": record.strategy in wording.CONTROLS,

@@ -6,9 +6,11 @@ from typing import Any
 
 from headstart.records import Record
 from headstart.report import wording
-from headstart.report.charts import Curve, Losses, loss_curves
+from headstart.report.charts import Curve, Losses, Sweep, Sweeps, loss_curves, rate_sweeps
 from headstart.report.reading import Run
 from headstart.report.sections.figure import figure
+
+SWEEPS = "Change of the loss while the learning rate rose"
 
 
 def section(run: Run) -> dict[str, Any] | None:
@@ -20,12 +22,22 @@ def section(run: Run) -> dict[str, Any] | None:
     if not losses:
         return None
     drawn = [one for one, _ in losses]
+    found = [Sweeps(one.title, sweeps) for one, record in losses if (sweeps := _sweeps(record))]
     title = "Training and inner-validation loss by epoch"
     return {
         "figure": figure(lambda width: loss_curves(drawn, name="losses", title=title, width=width)),
+        "sweeps": figure(lambda width: rate_sweeps(found, name="sweeps", title=SWEEPS, width=width)) if found else "",
         "rows": [_row(one.title, record) for one, record in losses],
         "replicates": any(len(one.curves) > 1 for one in drawn),
     }
+
+
+def _sweeps(record: Record) -> tuple[Sweep, ...]:
+    return tuple(
+        Sweep(tuple(zip(sweep["rates"], sweep["changes"], strict=True)), sweep["suggested"])
+        for sweep in record.detail.get("sweeps") or []
+        if sweep["rates"]
+    )
 
 
 def _title(run: Run, record: Record) -> str:
@@ -52,6 +64,7 @@ def _row(title: str, record: Record) -> dict[str, Any]:
         "stopped": "; ".join(reasons),
         "improving": _improving(curves),
         "tried": _tried(record),
+        "found": _found(record),
     }
 
 
@@ -63,6 +76,15 @@ def _tried(record: Record) -> str:
     kept = [min(trials, key=lambda trial: trial["loss"]) for trials in replicates]
     rates = _each([f"{trial['lr']:.2g} (decay {trial['weight_decay']:.2g})" for trial in kept])
     return f"of {len(replicates[0])} learning rates and decays tried together {rates} was kept"
+
+
+def _found(record: Record) -> str:
+    """The learning rate that was found before each training, or that none was."""
+    sweeps = record.detail.get("sweeps") or []
+    if not sweeps:
+        return ""
+    rates = [f"{sweep['suggested']:.2g}" if sweep["suggested"] is not None else "the recipe's" for sweep in sweeps]
+    return f"learning rate found before: {_each(rates)}"
 
 
 def _each(numbers: list[str]) -> str:

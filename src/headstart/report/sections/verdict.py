@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headstart.report import wording
-from headstart.report.reading import Run, difference, total
+from headstart.report.reading import Run, block_of, difference, total
 
 
 def section(run: Run) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _model(run: Run) -> dict[str, Any] | None:
     if record is None:
         return None
     notes = [wording.strategy(record.strategy, run.title(record.strategy))]
-    notes.append(wording.kept(record.strategy, record.cut))
+    notes.append(wording.kept(record.strategy, record.cut, block_of(record)))
     if record.detail.get("refit"):
         notes.append("trained anew on training and validation parts")
     return {
