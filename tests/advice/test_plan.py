@@ -152,12 +152,12 @@ def test_time_that_is_gone_is_not_planned_again() -> None:
 
 @pytest.mark.parametrize(("n_val", "folds"), [(2, FOLDS), (199, FOLDS), (200, None), (3000, None)])
 def test_few_validation_images_are_judged_out_of_fold(n_val: int, folds: int | None) -> None:
-    made = plan(5000, counts=(600, n_val, 150))
+    made = plan(50_000, counts=(600, n_val, 150))
     assert made.folds == folds
     assert [note for note in made.notes if "out-of-fold" in note] == (
         [
             f"{n_val} validation images are few: candidates are compared out-of-fold over 3 folds "
-            "of training and validation part."
+            "of training and validation part, drawn 3 times."
         ]
         if folds
         else []
@@ -173,7 +173,7 @@ def test_units_cost_what_their_epochs_cost() -> None:
                 epochs = made.epochs["net"][row]
                 trainings = made.folds or 1
                 expected = START * trainings + epochs * epoch_seconds(row, COST["net"], counts)
-                assert unit.seconds == pytest.approx(expected)
+                assert unit.seconds == pytest.approx(made.repeats * expected)
                 assert unit.name == f"{TABLE[row].title}, at most {epochs} epochs"
 
 
@@ -214,7 +214,19 @@ def test_views_are_stored_once_for_all_folds() -> None:
     (unit,) = [unit for unit in made.units if unit.key == "candidate/last_block"]
     epochs = made.epochs["net"]["last_block"]
     steps = made.trials["net"]["last_block"] * epochs * 2 * 360
-    assert unit.seconds == pytest.approx(START * FOLDS + (VIEWS + 1) * 360 * 0.009 + steps * 0.001)
+    once = START * FOLDS + (VIEWS + 1) * 360 * 0.009 + steps * 0.001
+    assert unit.seconds == pytest.approx(made.repeats * once)
+
+
+def test_what_is_left_over_at_last_goes_to_drawing_the_folds_again() -> None:
+    budgets = range(200, 12_000, 100)
+    made = [plan(budget, counts=(300, 60, 60)) for budget in budgets]
+    repeats = [one.repeats for one in made]
+    assert repeats == sorted(repeats) and {1, 2, 3} == set(repeats)
+    for budget, one in zip(budgets, made, strict=True):
+        assert seconds(one) <= budget or not one.epochs["net"]
+        assert one.repeats == 1 or all(one.epochs["net"].get(row, 0) >= MOST_EPOCHS for row in STEPS)
+    assert {plan(budget).repeats for budget in budgets} == {1}  # one validation part, which is judged once
 
 
 @pytest.mark.parametrize("budget", range(100, 3000, 60))

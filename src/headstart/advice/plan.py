@@ -26,6 +26,8 @@ MOST_STORED = 4 * 10**9
 STOP_SHARE = 0.15
 """Share of the training images that decide when to stop."""
 FOLDS = 3
+MOST_REPEATS = 3
+"""Times that folds are drawn, with other seeds, where the budget allows: one cut of few images is a matter of luck."""
 FEWEST_VALIDATION = 200
 """With fewer validation images than this, finalists are compared out-of-fold instead."""
 SAFETY = 0.85
@@ -101,6 +103,7 @@ class Plan:
     trials : for each backbone, how many learning rates and decays each of these strategies is tried with, together.
     units : the work in order; training at the cost of the dearest backbone that affords the most of it.
     notes : what had to be left out, in sentences.
+    repeats : folds are drawn so many times, with other seeds for the training too.
     """
 
     folds: int | None
@@ -109,6 +112,7 @@ class Plan:
     trials: Mapping[str, Mapping[str, int]]
     units: tuple[Unit, ...]
     notes: tuple[str, ...]
+    repeats: int = 1
 
 
 def make_plan(
@@ -147,27 +151,36 @@ def make_plan(
     trials = {name: _trials(costs[name], share, seconds=left) for name, share in shares.items()}
     # Fine-tuned will be one of those that afford the most strategies.
     dearest = max(calibrations, key=lambda name: (len(shares[name]), calibrations[name].forward))
+    repeats = 1
+    if folds and shares[dearest]:
+        repeats = _repeats(costs[dearest], shares[dearest], trials[dearest], heads=2 * heads[dearest], seconds=left)
     units = [
         Unit(f"probe/{name}", f"features and heads of {name}", extraction[name] + heads[name]) for name in calibrations
     ]
     if controls:
-        units.append(Unit("candidate/frozen_random", TABLE["frozen_random"].title, cost_of_control))
+        units.append(
+            Unit(
+                "candidate/frozen_random",
+                TABLE["frozen_random"].title,
+                cost_of_control + (repeats - 1) * heads[dearest],
+            )
+        )
     for row, epochs in shares[dearest].items():
         cost = costs[dearest][row]
         tried = trials[dearest][row]
         stored = f", on {cost.views} stored views" if cost.views else ""
         together = f", {tried} learning rates and decays together" if tried > 1 else ""
         name = f"{TABLE[row].title}, at most {epochs} epochs{stored}{together}"
-        units.append(Unit(f"candidate/{row}", name, cost.start + tried * epochs * cost.epoch))
+        units.append(Unit(f"candidate/{row}", name, repeats * (cost.start + tried * epochs * cost.epoch)))
     again = _again(costs[dearest], shares[dearest], trials[dearest])
     closing += _once(costs[dearest], shares[dearest]) + again
     named = ", once more trained if it is fine-tuned" if again else ""
     units.append(Unit("final", f"the model handed back{named}; its test and its page", closing))
     views = {name: {row: costs[name][row].views for row in share} for name, share in shares.items()}
-    notes = _notes(wanted, shares[dearest], folds=folds, n_val=n_val)
+    notes = _notes(wanted, shares[dearest], folds=folds, n_val=n_val, repeats=repeats)
     if spent + fixed > budget:
         notes = (*notes, _over(spent + fixed, budget=budget, backbones=len(calibrations)))
-    return Plan(folds, shares, views, trials, tuple(units), notes)
+    return Plan(folds, shares, views, trials, tuple(units), notes, repeats)
 
 
 @dataclass(frozen=True)
@@ -254,6 +267,20 @@ def _trials(costs: Mapping[str, _Cost], share: Mapping[str, int], *, seconds: fl
     return trials
 
 
+def _repeats(
+    costs: Mapping[str, _Cost],
+    share: Mapping[str, int],
+    trials: Mapping[str, int],
+    *,
+    heads: float,
+    seconds: float,
+) -> int:
+    """What is left over at last goes to drawing the folds again, for all strategies alike."""
+    each = heads + sum(costs[row].start + trials[row] * epochs * costs[row].epoch for row, epochs in share.items())
+    left = seconds - each - _once(costs, share) - _again(costs, share, trials)
+    return min(MOST_REPEATS, 1 + max(0, int(left / each)))
+
+
 def _again(costs: Mapping[str, _Cost], share: Mapping[str, int], trials: Mapping[str, int]) -> float:
     """Seconds of the dearest training that may be handed back, once more on training and validation images."""
     return max((trials[row] * epochs * costs[row].again for row, epochs in share.items()), default=0.0)
@@ -272,11 +299,16 @@ def _over(seconds: float, *, budget: float, backbones: int) -> str:
     return f"{fact}: {fewer}fewer images would shorten them."
 
 
-def _notes(wanted: Sequence[str], share: Mapping[str, int], *, folds: int | None, n_val: int) -> tuple[str, ...]:
+def _notes(
+    wanted: Sequence[str], share: Mapping[str, int], *, folds: int | None, n_val: int, repeats: int
+) -> tuple[str, ...]:
     notes = []
     if folds:
         fact = f"{n_val} validation images are few"
-        notes.append(f"{fact}: candidates are compared out-of-fold over {folds} folds of training and validation part.")
+        times = {1: "", 2: ", drawn twice"}.get(repeats, f", drawn {repeats} times")
+        notes.append(
+            f"{fact}: candidates are compared out-of-fold over {folds} folds of training and validation part{times}."
+        )
     left_out = [TABLE[row].title for row in wanted if row not in share]
     if left_out:
         notes.append(f"The budget is too small to try: {', '.join(left_out)}.")

@@ -42,6 +42,11 @@ class Run:
         return self.plan.detail.get("folds") if self.plan else None
 
     @property
+    def repeats(self) -> int:
+        """How often the folds were drawn."""
+        return int(self.plan.detail.get("repeats") or 1) if self.plan else 1
+
+    @property
     def chosen(self) -> str:
         """The strategy that the verdict chose; of a lone candidate, that one."""
         if self.verdict is not None:

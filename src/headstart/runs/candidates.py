@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -20,17 +20,31 @@ from headstart.shallow import arrays, fit_probe, head_module
 from headstart.strategies import Strategy
 from headstart.training import predict_logits
 
-Replicate = tuple[np.ndarray, np.ndarray]
+ANOTHER = 1_000_003
+"""Added to the seed for each repeat; a prime, so that repeats of neighbouring seeds differ."""
+
+
+@dataclass(frozen=True, eq=False)
+class Replicate:
+    """Images to fit to and to judge on, int64 (m,), with the seed of the training."""
+
+    fit: np.ndarray
+    judge: np.ndarray
+    seed: int
 
 
 def replicates(prepared: Prepared, plan: Plan, *, seed: int) -> list[Replicate]:
-    """Pairs (fit, judge): the training and the validation part, or folds of both together."""
+    """The training and the validation part; or folds of both together, drawn as often as planned."""
     split = prepared.split
     if plan.folds is None:
-        return [(split.train, split.val)]
+        return [Replicate(split.train, split.val, seed)]
     pool = np.sort(np.concatenate([split.train, split.val]))
-    parts = folds(prepared.y[pool], prepared.groups[pool], plan.folds, seed=seed)
-    return [(pool[fit], pool[judge]) for fit, judge in parts]
+    found = []
+    for repeat in range(plan.repeats):
+        drawn = (seed + repeat * ANOTHER) % 2**32
+        parts = folds(prepared.y[pool], prepared.groups[pool], plan.folds, seed=drawn)
+        found += [Replicate(pool[fit], pool[judge], drawn) for fit, judge in parts]
+    return found
 
 
 def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Strategy, source: Source) -> Record:
@@ -43,17 +57,18 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
     started = time.perf_counter()
     parts = replicates(prepared, plan, seed=context.options.seed)
     trained: list[Trained] = []
-    kept: list[Replicate] = []
+    kept: list[tuple[np.ndarray, np.ndarray]] = []
     race = Race(context, prepared, row)
     dropped = ""
-    for number, (fit, judge) in enumerate(parts):
+    for number, part in enumerate(parts):
         dropped = race.lost(kept, of=len(parts))
         if dropped:
             break
         name, rival = f"{row.name}-{number}", race.rival(number)
-        one = fit_strategy(context, prepared, plan, row=row, source=source, indices=fit, name=name, rival=rival)
+        seeded = replace(context, options=replace(context.options, seed=part.seed))
+        one = fit_strategy(seeded, prepared, plan, row=row, source=source, indices=part.fit, name=name, rival=rival)
         path = context.folder / "work" / f"{name}-predictions.safetensors"
-        keep_predictions(path, judge, probabilities(context, prepared, one.model, judge))
+        keep_predictions(path, part.judge, probabilities(context, prepared, one.model, part.judge))
         kept.append(kept_predictions(path))
         trained.append(one)
     indices = np.concatenate([indices for indices, _ in kept])
@@ -158,7 +173,8 @@ def _judged(
 ) -> dict[str, float | int | None]:
     y = prepared.y[indices]
     found = interval(y, shares.argmax(1), prepared.groups[indices], metric=context.options.metric)
-    return {"value": found.value, "low": found.low, "high": found.high, "n": found.n, "log_loss": log_loss(y, shares)}
+    n = len(np.unique(indices))  # repeats judge an image more than once
+    return {"value": found.value, "low": found.low, "high": found.high, "n": n, "log_loss": log_loss(y, shares)}
 
 
 def _head_size(model: Transferred) -> int:

@@ -42,7 +42,7 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
         to_best={d.b: d for d in to_best.values()},
         to_control=min(to_controls.values(), key=lambda d: d.value, default=None),
         margin=context.options.margin,
-        n=len(indices),
+        n=len(np.unique(indices)),
     )
     over_random = [("probe", "frozen_random")] if {"probe", "frozen_random"} <= predicted.keys() else []
     facts = _facts(context, prepared, records, over_random=next(iter(compare(over_random).values()), None))
@@ -52,7 +52,7 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
         context,
         prepared,
         verdict,
-        metrics={"value": winner.value, "low": winner.low, "high": winner.high, "n": winner.n},
+        metrics={"value": winner.value, "low": winner.low, "high": winner.high, "n": len(np.unique(indices))},
         detail={
             "comparisons": [_told(d) for d in (*to_best.values(), *to_controls.values())],
             "ladder": [_told(d) for d in steps.values()],

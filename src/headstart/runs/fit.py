@@ -207,7 +207,7 @@ def _open(folder: Path, options: Options) -> Journal:
             fact = f"{folder} is not empty ({', '.join(sorted(others)[:3])}) and holds no run."
             raise RunError(fact, "Choose another --out.")
         return journal
-    if "trials" not in plan.detail:
+    if "repeats" not in plan.detail:
         raise RunError(f"{folder} holds a run of an older version of headstart.", "Choose another --out.")
     before, now = plan.detail["options"], options.to_json()
     changed = [key for key in now if before.get(key) != now[key]]

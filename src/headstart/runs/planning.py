@@ -79,6 +79,7 @@ def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibrati
             "epochs": plan.epochs,
             "views": plan.views,
             "trials": plan.trials,
+            "repeats": plan.repeats,
             "calibration": {name: _calibration(c) for name, c in calibrations.items()},
             "precision": "float32",
             "device": context.device.type,
@@ -94,7 +95,10 @@ def plan_of(record: Record) -> Plan:
     detail = record.detail
     units = tuple(Unit(**unit) for unit in detail["units"])
     return Plan(
-        detail["folds"], detail["epochs"], detail["views"], detail["trials"], units=units, notes=tuple(detail["notes"])
+        *(detail["folds"], detail["epochs"], detail["views"], detail["trials"]),
+        units=units,
+        notes=tuple(detail["notes"]),
+        repeats=detail["repeats"],
     )
 
 

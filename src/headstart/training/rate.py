@@ -60,9 +60,8 @@ def find_rate(
     untouched model's on the same batch under the same random numbers: the mean over `WINDOW` steps around t.
     The rate at its minimum is suggested: the upper end of the range that Smith's test gives, to be a peak rate.
 
-    Copies are trained, of the model and of what the objective learns. Model, gradients, and the random state of torch and
-    numpy stay as they were, also when
-    this is interrupted.
+    Copies are trained, of the model and of what the objective learns. Model, gradients, and the random state of torch
+    and numpy stay as they were, also when this is interrupted.
 
     Parameters
     ----------

@@ -43,7 +43,8 @@ def _step(run: Run, step: dict[str, Any]) -> dict[str, str]:
 
 def _where(run: Run, records: list[Record]) -> str:
     if all(record.part == "folds" for record in records):
-        return f"out of fold over {run.folds} folds" if run.folds else "out of fold"
+        times = {1: "", 2: ", drawn twice"}.get(run.repeats, f", drawn {run.repeats} times")
+        return f"out of fold over {run.folds} folds{times}" if run.folds else "out of fold"
     return "on the " + " and ".join(sorted({wording.PARTS.get(r.part, r.part) for r in records}))
 
 
