@@ -33,7 +33,7 @@ START = 4.0
 JUDGED = 250
 """Passes of an image, in eager torch or slower than what is chosen, that choosing an engine costs."""
 DROPPED_FIRST = (
-    *("mixup", "bss", "l2sp", "by_layer", "gradual", "biases", "norms"),
+    *("mixup", "bss", "l2sp", "by_layer", "gradual", "lora", "biases", "norms"),
     *("last_block", "all", "scratch", "upper_half"),
 )
 """What is given up, in this order, where the budget does not allow the fewest epochs for everything.

@@ -77,6 +77,8 @@ def print_explained(terminal: Terminal, models: Sequence[Explained], *, as_json:
         moved = f"{sum(fitted.values()):,} fitted" if fitted else f"{training:,} train"
         table.add_row("in all", moved, f"{sum(numbers):>11,}")
         terminal.console.print(table)
+        if model["note"]:
+            terminal.console.print(model["note"], markup=False)
         terminal.console.print()
 
 

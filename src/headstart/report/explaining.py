@@ -13,13 +13,17 @@ FITTED = "fitted"
 
 
 class Explained(TypedDict):
-    """One model: `parts` run from the image to the head, with numbers in parameters and buffers (see `state_of`)."""
+    """One model: `parts` run from the image to the head, with numbers in parameters and buffers (see `state_of`).
+
+    `note` says what these do not: which layers low-rank adapters stand beside.
+    """
 
     strategy: str
     title: str
     backbone: str
     chosen: bool
     parts: list[dict[str, Any]]
+    note: str
 
 
 def explain(folder: Path) -> list[Explained]:
@@ -41,7 +45,14 @@ def explain(folder: Path) -> list[Explained]:
 def _explained(record: Record, *, chosen: bool) -> Explained:
     parts = [part | {"state": state_of(part)} for part in record.detail["parts"]]
     title = str(record.detail.get("title") or record.strategy)
-    return Explained(strategy=record.strategy, title=title, backbone=record.backbone, chosen=chosen, parts=parts)
+    return Explained(
+        strategy=record.strategy,
+        title=title,
+        backbone=record.backbone,
+        chosen=chosen,
+        parts=parts,
+        note=str(record.detail.get("note") or ""),
+    )
 
 
 def state_of(part: dict[str, Any]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 
 from headstart.advice import Calibration, Plan, Unit, make_plan
+from headstart.backbones.adapters import no_peft
 from headstart.records import Record
 from headstart.runs.calibrating import calibrate
 from headstart.runs.context import Context, Prepared
@@ -20,6 +21,8 @@ from headstart.strategies import Strategy
 def planned(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, started: float) -> Record:
     """The record ``plan``: some seconds of measuring, and what the budget allows by them."""
     options, split = context.options, prepared.split
+    absent = [row for row in rows if not row.at_hand]
+    rows = [row for row in rows if row.at_hand]
     context.progress("measuring this machine", 0, 1)
     calibrations = calibrate(options.backbones, rows, size=options.size, k=prepared.k, device=context.device)
     give_back_memory()
@@ -27,7 +30,8 @@ def planned(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, s
     spent = time.perf_counter() - started
     counts = (len(split.train), len(split.val), len(split.test))
     plan = make_plan(rows, calibrations, budget=options.budget, spent=spent, counts=counts, classes=prepared.k)
-    return _plan_record(context, plan, calibrations, spent=spent)
+    notes = [*plan.notes, *(f"Not tried: {row.title}. {no_peft().fact} {no_peft().remedy}" for row in absent)]
+    return _plan_record(context, replace(plan, notes=tuple(notes)), calibrations, spent=spent)
 
 
 def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibration], *, spent: float) -> Record:

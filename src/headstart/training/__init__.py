@@ -4,7 +4,17 @@ from headstart.training.curve import Curve, Point
 from headstart.training.inference import Scores, predict_logits, score
 from headstart.training.loop import Trial, train, train_trials
 from headstart.training.objective import Objective
-from headstart.training.recipe import Recipe, by_layer, finetune, gradual, mixed, scratch, towards_source, variants
+from headstart.training.recipe import (
+    Recipe,
+    by_layer,
+    finetune,
+    gradual,
+    low_rank,
+    mixed,
+    scratch,
+    towards_source,
+    variants,
+)
 
 __all__ = [
     "Curve",
@@ -16,6 +26,7 @@ __all__ = [
     "by_layer",
     "finetune",
     "gradual",
+    "low_rank",
     "mixed",
     "predict_logits",
     "score",

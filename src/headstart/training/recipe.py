@@ -101,6 +101,14 @@ def mixed(n: int, *, epochs: int) -> Recipe:
     return replace(finetune(n, epochs=epochs), mixup=0.2)
 
 
+def low_rank(n: int, *, epochs: int) -> Recipe:
+    """Training of low-rank adapters: at a higher rate than what is already learned would bear.
+
+    Source: https://arxiv.org/abs/2106.09685 (Hu et al. 2021).
+    """
+    return replace(finetune(n, epochs=epochs), lr=2e-3)
+
+
 def held_cut(cuts: Sequence[str], epoch: int, *, epochs: int) -> str:
     """The cut below which gradual unfreezing still holds the network at an epoch (from 1); ``""`` holds nothing.
 
