@@ -59,8 +59,9 @@ def model_of(row: Strategy, backbone: Backbone) -> Transferred:
     if row.only == "adapters":
         # Random residual branches begin with a norm of weight 0, and a frozen one would keep them there.
         for module in backbone.modules():
-            if "Norm" in type(module).__name__ and not module.weight.any():
-                nn.init.ones_(module.weight)
+            weight = getattr(module, "weight", None)
+            if isinstance(weight, nn.Parameter) and weight.dim() == 1 and not weight.any():
+                nn.init.ones_(weight)
     return Transferred(
         backbone,
         nn.Linear(backbone.widths["top"], 3),
