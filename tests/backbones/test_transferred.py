@@ -32,7 +32,7 @@ rows = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
 families = pytest.mark.parametrize("family", FAMILIES)
 fast_families = pytest.mark.parametrize("family", FAST)
 # The slow families check each kind of freezing; what else a row does is the same for all families.
-KINDS = ("probe", "upper_half", "biases", "norms", "surgical", "all", "scratch")
+KINDS = ("probe", "upper_half", "biases", "norms", "surgical", "lora", "all", "scratch")
 rows_of_families = pytest.mark.parametrize(
     ("row", "family"),
     [
@@ -56,6 +56,12 @@ def recipe_of(row: Strategy) -> Recipe:
 
 def model_of(row: Strategy, backbone: Backbone) -> Transferred:
     torch.manual_seed(0)
+    if row.only == "adapters":
+        # Random residual branches begin with a norm of weight 0, and a frozen one would keep them there.
+        for module in backbone.modules():
+            weight = getattr(module, "weight", None)
+            if isinstance(weight, nn.Parameter) and weight.dim() == 1 and not weight.any():
+                nn.init.ones_(weight)
     model = Transferred(
         backbone,
         nn.Linear(backbone.widths["top"], 3),
@@ -117,6 +123,8 @@ def expected_to_train(row: Strategy, model: Transferred) -> set[str]:
         chosen = {id(p) for m in above.modules() if "Norm" in type(m).__name__ for p in m.parameters(recurse=False)}
     elif row.only == "biases":
         chosen = {id(p) for name, p in above.named_parameters() if name.rpartition(".")[2] == "bias"}
+    elif row.only == "adapters":
+        chosen = {id(p) for name, p in above.named_parameters() if ".lora_A." in name or ".lora_B." in name}
     return {n for n, p in model.named_parameters() if id(p) in chosen or n.startswith("head.")}
 
 
@@ -197,11 +205,14 @@ def test_gradual_unfreezing_reaches_every_block_in_its_turn(fresh: Load, family:
     assert model.held == "" and all(p.requires_grad for p in model.parameters())
 
 
-def test_gradual_unfreezing_resumes_with_the_same_bits(fresh: Load, tmp_path: Path) -> None:
-    recipe = replace(gradual(12, epochs=6), lr=1e-2)
+@pytest.mark.parametrize("name", ["gradual", "lora"])
+def test_what_is_held_or_added_resumes_with_the_same_bits(fresh: Load, name: str, tmp_path: Path) -> None:
+    make = TABLE[name].recipe
+    assert make is not None
+    recipe = replace(make(12, epochs=6), lr=1e-2)
 
-    def go(name: str, *, stop_after: int = 99) -> Transferred:
-        model = model_of(TABLE["gradual"], fresh("test_efficientnet"))
+    def go(place: str, *, stop_after: int = 99) -> Transferred:
+        model = model_of(TABLE[name], fresh("test_efficientnet"))
         calls = iter(range(stop_after))
 
         def evaluate(_: nn.Module) -> Scores:
@@ -217,7 +228,7 @@ def test_gradual_unfreezing_resumes_with_the_same_bits(fresh: Load, tmp_path: Pa
                 recipe=recipe,
                 seed=0,
                 evaluate=evaluate,
-                checkpoint=tmp_path / name,
+                checkpoint=tmp_path / place,
                 progress=lambda done, planned: None,
             )
         return model
@@ -240,9 +251,10 @@ def test_rates_fall_from_block_to_block(fresh: Load) -> None:
 
 
 @pytest.mark.slow
-def test_frozen_stays_frozen_when_two_processes_train_together(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["upper_half", "lora"])
+def test_frozen_stays_frozen_when_two_processes_train_together(name: str, tmp_path: Path) -> None:
     script = Path(__file__).with_name("together.py")
-    command = [sys.executable, str(script), str(tmp_path)]
+    command = [sys.executable, str(script), name, str(tmp_path)]
     both = [subprocess.Popen([*command, str(rank)]) for rank in range(2)]
     assert [process.wait(timeout=300) for process in both] == [0, 0]
     told = [json.loads((tmp_path / f"rank-{rank}.json").read_text()) for rank in range(2)]

@@ -1,4 +1,4 @@
-"""One of two processes that train a partly frozen network together: `python together.py FOLDER RANK`."""
+"""One of two processes that train a partly frozen network together: `python together.py STRATEGY FOLDER RANK`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from headstart.training import finetune
 from headstart.training.loop import make_optimizer
 
 
-def main(folder: Path, rank: int) -> None:
+def main(strategy: str, folder: Path, rank: int) -> None:
     """Take three steps on batches of this process's own; write down what moved and what should not have."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     backbone = load_random("test_resnet", size=64, seed=0)
     torch.manual_seed(0)
-    frozen = frozen_cut(TABLE["upper_half"], backbone.cuts)
-    model = Transferred(backbone, nn.Linear(backbone.widths["top"], 3), frozen=frozen, source_statistics=True).train()
+    row = TABLE[strategy]
+    head, frozen = nn.Linear(backbone.widths["top"], 3), frozen_cut(row, backbone.cuts)
+    model = Transferred(backbone, head, frozen=frozen, source_statistics=True, only=row.only).train()
     before = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     spread = nn.parallel.DistributedDataParallel(model)
     optimizer = make_optimizer(model, finetune(12, epochs=1))
@@ -44,4 +45,4 @@ def main(folder: Path, rank: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import pytest
 
-from headstart.errors import OptionError
+from headstart.errors import MissingExtraError, OptionError
 from headstart.strategies import FAMILIES, TABLE, Strategy, chosen, frozen_cut
 from headstart.training import Recipe
 
@@ -21,7 +22,7 @@ def test_rows_stand_from_the_cheapest_to_the_dearest_controls_last() -> None:
     plain = ["probe", "last_block", "upper_half", "all", "frozen_random", "scratch"]
     assert [name for name in TABLE if name in FAMILIES["auto"]] == plain
     assert [name for name in TABLE if name not in plain] == [
-        *("biases", "norms", "surgical", "gradual", "by_layer", "l2sp", "bss", "mixup", "cotuning", "delta")
+        *("biases", "norms", "surgical", "lora", "gradual", "by_layer", "l2sp", "bss", "mixup", "cotuning", "delta")
     ]
     assert [row.name for row in TABLE.values() if row.control] == list(TABLE)[-2:] == plain[-2:]
     assert [row.name for row in TABLE.values() if not row.trains] == ["probe", "frozen_random"]
@@ -47,7 +48,8 @@ def test_recipes_follow_the_amount_of_data_and_the_epochs(row: Strategy, n: int)
     assert recipe.epochs == 7 and recipe.batch_size == (16 if n < 500 else 32)
     # A network that starts from the source's weights keeps its statistics and moves more slowly.
     assert recipe.source_statistics is row.pretrained
-    assert (recipe.lr < 1e-3) is row.pretrained
+    assert (recipe.lr_head < 1e-3) is row.pretrained
+    assert (recipe.lr < 1e-3) is (row.pretrained and row.only != "adapters")
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,16 @@ def test_auto_tries_the_plain_rows_and_every_all() -> None:
     assert chosen("every") == tuple(TABLE.values())
 
 
+def test_a_row_whose_extra_is_missing_says_so_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(row.at_hand for row in TABLE.values())
+    monkeypatch.setitem(sys.modules, "peft", None)
+    assert [row.name for row in TABLE.values() if not row.at_hand] == ["lora"]
+    with pytest.raises(MissingExtraError, match="need peft, which is not installed") as caught:
+        chosen("lora")
+    assert caught.value.remedy == "Run: pip install 'headstart[lora]'."
+    assert chosen("every") == tuple(TABLE.values())
+
+
 @rows
 def test_a_row_asks_for_what_its_recipe_does_not_hold(row: Strategy) -> None:
     """Each way to adapt differs from fine-tuning everything in one thing, which its row or its recipe names."""
@@ -105,7 +117,7 @@ def test_a_row_asks_for_what_its_recipe_does_not_hold(row: Strategy) -> None:
         f.name for f in dataclasses.fields(Recipe) if getattr(own, f.name) != getattr(plain(100, epochs=8), f.name)
     ]
     assert (row.name == "all") is (not differs and not row.only and row.penalty is None)
-    assert set(differs) <= {"weight_decay", "layer_decay", "gradual", "patience", "mixup"}
+    assert set(differs) <= {"lr", "weight_decay", "layer_decay", "gradual", "patience", "mixup"}
 
 
 @pytest.mark.parametrize(

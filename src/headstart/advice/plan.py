@@ -37,7 +37,7 @@ START = 4.0
 JUDGED = 250
 """Passes of an image, in eager torch or slower than what is chosen, that choosing an engine costs."""
 DROPPED_FIRST = (
-    *("delta", "cotuning", "mixup", "bss", "l2sp", "by_layer", "gradual", "surgical", "biases", "norms"),
+    *("delta", "cotuning", "mixup", "bss", "l2sp", "by_layer", "gradual", "lora", "surgical", "biases", "norms"),
     *("last_block", "all", "scratch", "upper_half"),
 )
 """What is given up, in this order, where the budget does not allow the fewest epochs for everything.

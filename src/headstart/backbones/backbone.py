@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones.cuts import Network, find_segments
+from headstart.backbones.cuts import Network, Segment, find_segments
 from headstart.errors import BackboneError
 
 
@@ -130,6 +131,15 @@ class Backbone(nn.Module):
         self.network.reset_classifier(0)
         self.cuts = tuple(cut for cut in self.cuts if cut != "logits")
         self.widths.pop("logits", None)
+
+    def replace(self, others: Mapping[nn.Module, nn.Module]) -> None:
+        """Put other modules in the place of some, wherever these are held: in the network and between its cuts."""
+        for parent in list(nn.ModuleList([self.network, *(s.module for s in self._segments)]).modules()):
+            for name, child in list(parent.named_children()):
+                # What wraps a module holds it, and goes on doing so.
+                if child in others and others[child] is not parent:
+                    setattr(parent, name, others[child])
+        self._segments = tuple(Segment(s.cut, others.get(s.module, s.module)) for s in self._segments)
 
     def _place(self, cut: str) -> int:
         names = [s.cut for s in self._segments]

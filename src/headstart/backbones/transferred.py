@@ -12,11 +12,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from headstart.backbones.adapters import adapt, adapters, merge
 from headstart.backbones.backbone import Backbone
 from headstart.errors import InternalError
 
-Only = Literal["", "norms", "biases"]
-"""What trains above the frozen part: everything, or the weights and biases of norms, or biases (and the head)."""
+Only = Literal["", "norms", "biases", "adapters"]
+"""What trains above the frozen part: everything, or the weights and biases of norms, or biases (and the head).
+
+``adapters`` puts low-rank adapters beside the weights; they train, and nothing that was there before.
+"""
 BATCH_NORMS = nn.modules.batchnorm._BatchNorm
 
 
@@ -42,7 +46,8 @@ class Transferred(nn.Module):
     frozen : the last cut of the frozen part; ``""`` freezes nothing.
     source_statistics : batch norms above the cut normalise by the source's statistics, as a head
         fitted to the source's features expects, while their weights and biases train.
-    only : ``norms`` or ``biases`` trains nothing but those above the cut, and the head.
+    only : ``norms`` or ``biases`` trains nothing but those above the cut, and the head; ``adapters`` changes
+        the backbone (see `headstart.backbones.adapters`) and trains what it adds, and the head.
     block : trains nothing but what runs between this cut and the one before it, and the head;
         `frozen` is then the cut before it.
 
@@ -83,6 +88,8 @@ class Transferred(nn.Module):
         self._enters_at_cut = False
         if "logits" not in self.cuts:
             backbone.cut_off_top()
+        if only == "adapters":
+            adapt(backbone)
         self.hold("")
 
     def hold(self, cut: str) -> None:
@@ -100,6 +107,8 @@ class Transferred(nn.Module):
         self.train(self.training)
 
     def _chosen(self) -> Iterator[nn.Parameter]:
+        if self.only == "adapters":
+            yield from (p for a in adapters(self.backbone) for part in (a.lora_A, a.lora_B) for p in part.parameters())
         for module in self.backbone.modules():
             # Many architectures bring norms of their own, which share a name but no type.
             if self.only == "norms" and "norm" in type(module).__name__.lower():
@@ -211,6 +220,16 @@ class Transferred(nn.Module):
         """A copy that trains apart; what never moves is shared, not copied."""
         fixed = self._fixed_places()
         return copy.deepcopy(self, {id(t): t for t in (*self.parameters(), *self.buffers()) if _place(t) in fixed})
+
+    def merged(self) -> Transferred:
+        """The same function without adapters: a copy with these added to the weights, or this model if it has none."""
+        if self.only != "adapters":
+            return self
+        plain = copy.deepcopy(self)
+        merge(plain.backbone)
+        plain.only = ""
+        plain.hold(plain.held)
+        return plain
 
     def fixed_digest(self) -> str:
         """Hash of `fixed_state`, bit for bit: equal before and after training, by contract."""

@@ -81,6 +81,8 @@ def print_explained(terminal: Terminal, models: Sequence[Explained], *, as_json:
             replicate = f" (training {number} of {len(model['blocks'])})" if len(model["blocks"]) > 1 else ""
             norms = ", ".join(f"{cut} {norm:.2g}" for cut, norm in found["gradients"].items())
             terminal.console.print(f"{found['block']} has the largest gradient beside its weights{replicate}: {norms}")
+        if model["note"]:
+            terminal.console.print(model["note"], markup=False)
         terminal.console.print()
 
 

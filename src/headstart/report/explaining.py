@@ -17,6 +17,7 @@ class Explained(TypedDict):
 
     `blocks` say, one a replicate, which block was chosen to train and by which relative gradient norms; parts are
     those of the first.
+    `note` says what these do not: which layers low-rank adapters stand beside.
     """
 
     strategy: str
@@ -25,6 +26,7 @@ class Explained(TypedDict):
     chosen: bool
     parts: list[dict[str, Any]]
     blocks: list[dict[str, Any]]
+    note: str
 
 
 def explain(folder: Path) -> list[Explained]:
@@ -53,6 +55,7 @@ def _explained(record: Record, *, chosen: bool) -> Explained:
         chosen=chosen,
         parts=parts,
         blocks=record.detail.get("blocks", []),
+        note=str(record.detail.get("note") or ""),
     )
 
 

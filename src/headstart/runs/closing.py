@@ -31,7 +31,7 @@ THUMBNAIL = 96
 
 
 def fit_final(context: Context, prepared: Prepared, plan: Plan, *, chosen: str, source: Source) -> Transferred:
-    """The chosen strategy on training and validation images together; the record ``final``.
+    """The chosen strategy on training and validation images together, adapters merged; the record ``final``.
 
     Where training from scratch is chosen, the finalist itself is handed back: its many epochs are not
     planned twice. After folds there is no single finalist, so whatever is chosen is trained once more.
@@ -48,7 +48,7 @@ def fit_final(context: Context, prepared: Prepared, plan: Plan, *, chosen: str, 
         context.note(_final_record(context, prepared, made, chosen=chosen, refit=refit, started=started))
     for path in (context.folder / "work").glob("final-trial*.safetensors"):
         path.unlink(missing_ok=True)
-    return made.model
+    return made.model.merged()
 
 
 def _finalist(context: Context, prepared: Prepared, *, chosen: str, source: Source) -> Trained:

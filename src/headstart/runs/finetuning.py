@@ -14,6 +14,7 @@ from torch import nn
 from headstart.advice import Plan
 from headstart.advice.plan import STOP_SHARE
 from headstart.backbones import Backbone, Transferred, load, load_random
+from headstart.backbones.adapters import coverage
 from headstart.data import inner_split
 from headstart.data.batches import Batches, Stream
 from headstart.errors import StorageError
@@ -122,7 +123,9 @@ def fine_tune(
     chosen, curve = trials[best], curves[best]
     chosen.model.eval()
     _calibrate(context, prepared, chosen.model, parts[1])
-    keep_model(checkpoint.with_name(f"{checkpoint.stem}-model.safetensors"), chosen.model)
+    keep_model(checkpoint.with_name(f"{checkpoint.stem}-model.safetensors"), chosen.model.merged())
+    if row.only == "adapters":
+        note = f"{coverage(chosen.model.backbone)} {note}".strip()
     tried_with = tuple(
         {"lr": t.recipe.lr, "weight_decay": t.recipe.weight_decay, "loss": c.loss, "epoch": c.best_epoch}
         for t, c in zip(trials, curves, strict=True)
@@ -177,13 +180,13 @@ def _start(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.options.seed)
         head = nn.Linear(backbone.widths["top"], prepared.k)
+        frozen = frozen_cut(row, backbone.cuts)
+        model = Transferred(backbone, head, frozen=frozen, source_statistics=recipe.source_statistics, only=row.only)
     z, y = np.empty((0, backbone.widths["top"]), "f4"), np.empty(0, "i8")
     if row.pretrained:
         rows = head_rows(prepared, source.features, fit, memory=context.options.memory)
         z, y = rows_at(source.features, prepared, rows, ("top",))["top"], prepared.y[rows]
         _start_head(head, source.probed.linear, z, y)
-    frozen = frozen_cut(row, backbone.cuts)
-    model = Transferred(backbone, head, frozen=frozen, source_statistics=recipe.source_statistics, only=row.only)
     model = model.to(context.device).to(memory_format=torch.channels_last)
     entered = model.above() if recipe.views else model
     start = Start(entered, classifier.to(context.device) if classifier else None, z, y)

@@ -11,6 +11,7 @@ import torch
 
 from headstart.advice import Calibration, Plan, Unit, make_plan
 from headstart.backbones import load
+from headstart.backbones.adapters import no_peft
 from headstart.errors import OptionError
 from headstart.records import Record
 from headstart.runs.calibrating import calibrate
@@ -43,24 +44,26 @@ def planned(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, s
 
 
 def _possible(rows: Sequence[Strategy], options: Options) -> tuple[Sequence[Strategy], tuple[str, ...]]:
-    """Rows for which every backbone has what they need, and sentences about the others.
+    """Rows for which this machine and every backbone have what they need, and sentences about the others.
 
     Raises
     ------
     OptionError : a strategy that was asked for by its name is not among them.
     """
+    notes = tuple(f"Not tried: {row.title}. {no_peft().fact} {no_peft().remedy}" for row in rows if not row.at_hand)
+    rows = [row for row in rows if row.at_hand]
     needing = [row for row in rows if row.needs_classifier]
     names = options.backbones if needing else ()
     without = [name for name in names if load(name, size=options.size).classifier() is None]
     if not without:
-        return rows, ()
+        return rows, notes
     fact = f"{', '.join(without)} {'has' if len(without) == 1 else 'have'} no classifier of the source"
     if options.strategy in [row.name for row in needing]:
         remedy = "Choose a backbone that has one, e.g. a packaged one, or another --strategy."
         raise OptionError(
             f"--strategy {options.strategy} goes on training the source's classifier, but {fact}.", remedy
         )
-    notes = tuple(f"Not tried, since {fact}: {row.title}." for row in needing)
+    notes += tuple(f"Not tried, since {fact}: {row.title}." for row in needing)
     return [row for row in rows if not row.needs_classifier], notes
 
 

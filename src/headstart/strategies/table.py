@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from headstart.backbones import Only
+from headstart.backbones.adapters import no_peft, peft_at_hand
 from headstart.errors import OptionError
 from headstart.objectives import L2SP, BatchSpectralShrinkage, CoTuning, FeatureMaps, Penalty, Start
-from headstart.training import Recipe, by_layer, finetune, gradual, mixed, scratch, towards_source
+from headstart.training import Recipe, by_layer, finetune, gradual, low_rank, mixed, scratch, towards_source
 
 Frozen = Literal["everything", "all but the last block", "the lower half", "all but one block", "nothing"]
 
@@ -46,6 +47,11 @@ class Strategy:
         return not self.pretrained
 
     @property
+    def at_hand(self) -> bool:
+        """Whether what it needs beside headstart itself is installed."""
+        return self.only != "adapters" or peft_at_hand()
+
+    @property
     def trains(self) -> bool:
         """Whether it trains by backpropagation."""
         return self.recipe is not None
@@ -72,6 +78,7 @@ TABLE: dict[str, Strategy] = {
         Strategy("biases", "fine-tuning the biases", "nothing", True, finetune, only="biases"),
         Strategy("norms", "fine-tuning the norms", "nothing", True, finetune, only="norms"),
         Strategy("surgical", "fine-tuning one block, chosen by its gradients", "all but one block", True, finetune),
+        Strategy("lora", "fine-tuning by low-rank adapters (LoRA)", "nothing", True, low_rank, only="adapters"),
         Strategy("gradual", "unfreezing gradually", "nothing", True, gradual),
         Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer),
         Strategy("all", "fine-tuning everything", "nothing", True, finetune),
@@ -115,12 +122,15 @@ def chosen(name: str) -> tuple[Strategy, ...]:
     Raises
     ------
     OptionError : the name is neither a family nor a row.
+    MissingExtraError : it is a row, and what that needs is not installed.
     """
     if name not in FAMILIES and name not in TABLE:
         known = [*FAMILIES, *TABLE]
         near = difflib.get_close_matches(name, known, 1)
         hint = f"Did you mean {near[0]}?" if near else f"Choose among {', '.join(known)}."
         raise OptionError(f"There is no strategy named {name}.", hint)
+    if name in TABLE and not TABLE[name].at_hand:
+        raise no_peft()
     wanted = FAMILIES.get(name, ("probe", name))
     return tuple(TABLE[row] for row in dict.fromkeys(wanted))
 

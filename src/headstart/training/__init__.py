@@ -6,7 +6,17 @@ from headstart.training.inference import Scores, predict_logits, score
 from headstart.training.loop import Trial, train, train_trials
 from headstart.training.objective import Objective
 from headstart.training.rate import Sweep, find_rate, scaled
-from headstart.training.recipe import Recipe, by_layer, finetune, gradual, mixed, scratch, towards_source, variants
+from headstart.training.recipe import (
+    Recipe,
+    by_layer,
+    finetune,
+    gradual,
+    low_rank,
+    mixed,
+    scratch,
+    towards_source,
+    variants,
+)
 
 __all__ = [
     "GRADIENT_IMAGES",
@@ -21,6 +31,7 @@ __all__ = [
     "find_rate",
     "finetune",
     "gradual",
+    "low_rank",
     "mixed",
     "predict_logits",
     "relative_gradients",
