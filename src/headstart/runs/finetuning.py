@@ -134,11 +134,15 @@ def _start(
 
 
 def _start_head(head: nn.Linear, linear: Probe, features: Features, *, prepared: Prepared, fit: np.ndarray) -> None:
-    estimator = fit_probe(linear, rows_at(features, prepared, fit, linear.cuts), prepared.y[fit])
+    """Rows of the classes that have an image; the others start without weights, at the lowest bias."""
+    there, y = np.unique(prepared.y[fit], return_inverse=True)
+    estimator = fit_probe(linear, rows_at(features, prepared, fit, linear.cuts), y)
     weight, bias = linear_start(arrays(estimator))
     with torch.no_grad():
-        head.weight.copy_(weight)
-        head.bias.copy_(bias)
+        head.weight.zero_()
+        head.bias.fill_(bias.min().item())
+        head.weight[there] = weight
+        head.bias[there] = bias
 
 
 def _train(
