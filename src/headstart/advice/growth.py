@@ -1,7 +1,7 @@
 """A budget becomes trainings at growing numbers of labels: which sizes, how many replicates, how many epochs.
 
-The largest size comes first, up to three times: there it is decided what fine-tuning brings over the frozen network,
-and with what interval. What is left buys smaller sizes, which make a curve of it; then epochs; then replicates.
+The largest size comes first, twice: there it is decided what fine-tuning brings over the frozen network, and with what
+interval. What is left buys smaller sizes, which make a curve of it; then a third replicate, epochs, and replicates.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from headstart.strategies import TABLE
 
 SIZES = 3
 """Sizes of a trained curve at most: the fewest that can show a level."""
-FIRST_REPLICATES, MOST_REPLICATES = 3, 5
-"""Replicates before there are smaller sizes, and in the end: those of one round of folds."""
+FIRST_REPLICATES, MIDDLE_REPLICATES, MOST_REPLICATES = 2, 3, 5
+"""Replicates before there are smaller sizes, before there are more epochs, and in the end, a round of folds."""
 CONTROL = "scratch"
 
 
@@ -81,6 +81,7 @@ def plan_growth(
     """
     room, most = SAFETY * seconds, min(replicates, FIRST_REPLICATES)
     designs = [(1, r) for r in range(1, most + 1)] + [(s, most) for s in range(2, len(sizes) + 1)]
+    designs += [(len(sizes), r) for r in range(most + 1, min(replicates, MIDDLE_REPLICATES) + 1)]
     cost = _Cost(costs, tuple(sizes), judged)
     for rows in ((strategy, CONTROL), (strategy,)):
         epochs = dict.fromkeys(rows, FEWEST_EPOCHS)

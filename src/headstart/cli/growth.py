@@ -110,8 +110,10 @@ def _share(found: Forecast) -> str:
 
 
 def _points(found: Forecast, *, signed: bool = True) -> str:
-    form = "+.1f" if signed else ".1f"
-    return f"{100 * found.value:{form}} points{_range(found, lambda share: f'{100 * share:{form}}')}"
+    def tell(share: float) -> str:
+        return f"{100 * share:{'+.1f' if signed else '.1f'}}".replace("-", "−")
+
+    return f"{tell(found.value)} points{_range(found, tell)}"
 
 
 def _range(found: Forecast, tell: Callable[[float], str]) -> str:

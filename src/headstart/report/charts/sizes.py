@@ -78,9 +78,9 @@ def _curve(index: int, series: Growing, *, x: Scale, y: Scale) -> list[Markup]:
     drawn = [element("polyline", {"points": svg.path(ends), "class": "curve", "stroke": colour(index)})]
     for at, point in placed:
         words = wording.estimate({"value": point.value, "low": point.low, "high": point.high})
-        parts = [marker(index, (at, y(point.value)), size=3.2)]
+        # A picture that stands alone has no script: browsers show a title of their own accord.
+        parts = [element("title", {}, f"{series.name} · {wording.plural(point.labels, 'label')}: {words}")]
         if point.low is not None and point.high is not None:
-            parts.insert(0, line((at, y(point.low)), (at, y(point.high)), style="whisker", colour=colour(index)))
-        tip = f"{series.name} · {wording.plural(point.labels, 'label')}: {words}"
-        drawn.append(group(parts, {"class": "mark", "data-tip": tip}))
+            parts.append(line((at, y(point.low)), (at, y(point.high)), style="whisker", colour=colour(index)))
+        drawn.append(group([*parts, marker(index, (at, y(point.value)), size=3.2)]))
     return drawn
