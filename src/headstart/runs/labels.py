@@ -127,8 +127,13 @@ def labels(
     growth = planned_growth(context, prepared, start, sizes=sizes, started=started)
     records = grow(context, prepared, start, growth)
     trained = trainings(growth, records, sizes=sizes, frozen=one.values, labels=n, more=more, seed=seed)
-    found = replace(found, trained=trained)
-    record = Record("labels", "labels", data=prepared.fingerprint, seed=seed, detail=found.to_json())
+    return _kept(context, prepared, replace(found, trained=trained))
+
+
+def _kept(context: Context, prepared: Prepared, found: Labels) -> Labels:
+    """The answer as a record, where it is not there yet, and its picture."""
+    seed, detail = context.options.seed, found.to_json()
+    record = Record("labels", "labels", data=prepared.fingerprint, seed=seed, detail=detail)
     before = context.journal.get(record.key)
     if before is None or before.to_json() != record.to_json():
         context.note(record)
