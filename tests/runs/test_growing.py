@@ -115,7 +115,7 @@ def test_each_training_is_judged_on_the_images_of_the_frozen_replicate_and_sees_
         (asked, "read", reading),
     ):
         monkeypatch.setattr(module, name, stand_in)
-    one = found(digits_folder, tmp_path / "run", budget=60)
+    one = found(digits_folder, tmp_path / "run")
     split = parts[0].split
     pool = np.sort(np.concatenate([split.train, split.val]))
     assert len(judged) == len(fitted) == sum(len(c.sizes) for c in trained(one).curves) * trained(one).replicates
@@ -202,8 +202,8 @@ def test_a_budget_for_no_training_gives_the_frozen_answer(digits_folder: Path, t
 def test_one_training_has_no_curve_and_no_interval(
     digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick(monkeypatch, Calibration(1e-5, {"last_block": 1.0, "scratch": 1.0}, 1e-6))
-    one = found(digits_folder, tmp_path / "run", budget=200, strategy="last_block", replicates=1)
+    quick(monkeypatch, Calibration(1e-5, {"last_block": 100.0, "scratch": 100.0}, 1e-6))
+    one = found(digits_folder, tmp_path / "run", budget=17_000, strategy="last_block", replicates=1)
     [curve] = trained(one).curves
     assert curve.strategy == "last_block" and len(curve.sizes) == 1
     assert (curve.now, curve.gain, curve.over_frozen.low) == (None, None, None) and trained(one).meetings == ()
@@ -242,7 +242,7 @@ def test_a_class_without_a_label_starts_below_the_others(
         return trainings(*arguments, indices=indices[arguments[1].y[indices] != 2], **more)
 
     monkeypatch.setattr(growing, "fine_tune", without)
-    found(digits_folder, tmp_path / "run", budget=12, replicates=1)
+    found(digits_folder, tmp_path / "run", replicates=1)
     head, fit, prepared = seen[0]
     assert set(prepared.y[fit].tolist()) == {0, 1, 3, 4}
     weight, bias = head.weight.detach().numpy(), head.bias.detach().numpy()
