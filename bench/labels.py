@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """How many labels: a forecast from half of the labels, against what is measured with all of them.
 
-python bench/labels.py [CASE ...]    run the cells of bench/grids/labels.toml that are not recorded yet
-python bench/labels.py table         print the table
+python bench/labels.py [CASE ...]          run the cells of bench/grids/labels.toml that are not recorded yet
+python bench/labels.py trained [CASE ...]  the same of networks that are trained: the grid's table of that name
+python bench/labels.py table               print the tables
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import labels_trained
 import numpy as np
 import torch
 
@@ -61,11 +63,14 @@ def cell(z: np.ndarray, y: np.ndarray, groups: np.ndarray, seed: int) -> dict[st
     from headstart.evidence.learning_curves import fit_curve, forecast
     from headstart.runs.labels import curves
     from headstart.runs.machine import machine
+    from headstart.runs.sampling import nested_draws
 
     half = folds(y, groups, 2, seed=seed)[0][0]
     more = {"replicates": GRID["replicates"], "seed": seed}
-    sizes, values = curves(z[half], y[half], groups[half], **more)
-    all_sizes, reached = curves(z, y, groups, **more)
+    sizes, draws = nested_draws(y[half], groups[half], **more)
+    values = curves(z[half], y[half], draws, sizes=sizes)
+    all_sizes, draws = nested_draws(y, groups, **more)
+    reached = curves(z, y, draws, sizes=all_sizes)
     curve = fit_curve(sizes, values, independent=GRID["replicates"], seed=seed)
     return {
         "labels": len(y),
@@ -124,8 +129,12 @@ def inside(row: dict[str, Any], value: float) -> bool:
 
 if __name__ == "__main__":
     asked = sys.argv[1:]
+    trained = asked[:1] == ["trained"]
+    cases = GRID["trained"]["cases"] if trained else GRID["cases"]
     if asked != ["table"]:
-        if not set(asked) <= set(GRID["cases"]):
+        wanted = asked[trained:]
+        if not set(wanted) <= set(cases):
             sys.exit(__doc__)
-        run(asked or GRID["cases"])
+        (labels_trained.run if trained else run)(wanted or cases)
     table()
+    labels_trained.table()

@@ -31,6 +31,7 @@ JOBS = (
     "peers.py",
     "ways.py",
     "labels.py",
+    "labels.py trained",
     "safety.py kills",
     "safety.py flips",
 )

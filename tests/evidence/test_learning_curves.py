@@ -93,3 +93,15 @@ def test_what_is_no_curve_is_refused() -> None:
     for sizes, values in (([40], np.ones((3, 1))), ([40, 40], np.ones((3, 2))), ([40, 80], np.ones((3, 3)))):
         with pytest.raises(DataError):
             fit_curve(sizes, values)
+
+
+def test_curves_over_the_same_replicates_are_resampled_together() -> None:
+    luck = np.random.default_rng(8).normal(scale=0.05, size=(5, 1))
+    slow, fast = exact(0.0, 1.0, 0.25) + luck, exact(0.0, 4.0, 0.5) + luck
+    together = crossing(fit_curve(SIZES, slow), fit_curve(SIZES, fast))
+    apart = crossing(fit_curve(SIZES, slow), fit_curve(SIZES, fast[::-1]))
+    widths = []
+    for found in (together, apart):
+        assert found is not None and found.low is not None and found.high is not None
+        widths.append(found.high - found.low)
+    assert widths[0] < 0.8 * widths[1]

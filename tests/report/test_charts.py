@@ -9,6 +9,7 @@ from markupsafe import Markup
 from headstart.report import charts
 from headstart.report.charts import Bar, Curve, CutPoint, Dot, Losses, Series, Sweep, Sweeps, svg
 from headstart.report.charts.confusion import most_confused
+from headstart.report.charts.sizes import Growing, SizePoint, lines_by_size
 
 HOSTILE = "<script>alert(1)</script>\"'&\x00\x0b\u202e"
 
@@ -57,7 +58,13 @@ def counts(width: int) -> Markup:
     return charts.bars(rows, name="b", title="B", width=width)
 
 
-DRAWN = [dots, cuts, losses, sweeps, matrix, counts]
+def growing(width: int) -> Markup:
+    points = tuple(SizePoint(n, n / 2000, 0.0, 0.9) for n in (60, 97, 155, 1145))
+    alone = (SizePoint(1145, 0.7, None, None),)
+    return lines_by_size([Growing(HOSTILE, points), Growing("one", alone)], name="g", title="G", width=width)
+
+
+DRAWN = [dots, cuts, losses, sweeps, matrix, counts, growing]
 
 
 @pytest.mark.parametrize("width", [charts.NARROW, charts.WIDE])

@@ -5,10 +5,10 @@ import pytest
 
 import headstart
 from headstart.errors import OptionError
-from headstart.evidence import growing
 from headstart.runs import labels as asked
 from headstart.runs.context import Prepared
 from headstart.runs.labels import curves
+from headstart.runs.sampling import nested_draws
 
 BACKBONE = "random/test_resnet"
 
@@ -54,19 +54,11 @@ def test_what_cannot_be_asked(digits_folder: Path, options: dict[str, int]) -> N
         found(digits_folder, **options)
 
 
-def test_copies_stay_on_one_side_and_each_image_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_stay_on_one_side_and_each_image_is_judged_once() -> None:
     rng = np.random.default_rng(0)
     y, groups = np.arange(100) % 4, np.arange(100) // 8
-    z = rng.normal(size=(100, 6)).astype("f4")
-    draws: list[growing.Draw] = []
-    real = growing.accuracies
-
-    def watched(x: np.ndarray, labels: np.ndarray, draw: growing.Draw, **more: object) -> np.ndarray:
-        draws.append(draw)
-        return real(x, labels, draw, **more)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(asked, "accuracies", watched)
-    sizes, values = curves(z, y, groups, replicates=5, seed=0)
+    sizes, draws = nested_draws(y, groups, replicates=5, seed=0)
+    values = curves(rng.normal(size=(100, 6)).astype("f4"), y, draws, sizes=sizes)
     assert values.shape == (5, len(sizes))
     assert sorted(np.concatenate([draw.held for draw in draws]).tolist()) == list(range(100))
     for draw in draws:

@@ -177,6 +177,14 @@ def labels_command(
     seed: Annotated[int, typer.Option(help="Of the split and of the draws.")] = 0,
     more: Annotated[int, typer.Option(help="Further labels to forecast.")] = 200,
     replicates: Annotated[int, typer.Option(help="Curves that are measured; 1 gives no interval.")] = 10,
+    finetune: Annotated[
+        bool, typer.Option("--finetune", help="Fine-tune, and train from scratch, at some sizes; needs --out.")
+    ] = False,
+    strategy: Annotated[str, typer.Option(help="With --finetune: the row that is fine-tuned.")] = "all",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="With --finetune: its folder; the same command goes on there.")
+    ] = None,
+    budget: Annotated[str, typer.Option(help="With --finetune: time for all of it, like 90s, 8m or 1.5h.")] = "8m",
     as_json: Json = False,
 ) -> None:
     """How accuracy grows with the number of labels, and what more of them would bring."""
@@ -191,6 +199,10 @@ def labels_command(
             seed=seed,
             more=more,
             replicates=replicates,
+            finetune=finetune,
+            strategy=strategy,
+            out=out,
+            budget=budget,
             progress=terminal.progress,
         )
         print_labels(terminal, found, as_json=as_json)

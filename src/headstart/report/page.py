@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from headstart.records import writing
+from headstart.report.growth import draw_growth, holds_growth
 from headstart.report.reading import Run, read
 from headstart.report.sections import candidates, curves, data, mistakes, probes, repeat, spent, tested, verdict
 
@@ -34,17 +35,20 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
 def draw(run: Path) -> Path:
     """Draw `run`/report.html from the records and the pictures of the run in that folder.
 
-    It needs no image of the data set, and draws an unfinished run as far as it went.
+    It needs no image of the data set, and draws an unfinished run as far as it went. Of learning curves there is a
+    picture, `run`/curves.svg.
 
     Returns
     -------
-    The path of the page; it is replaced as a whole or not at all.
+    The path of what was drawn; it is replaced as a whole or not at all.
 
     Raises
     ------
     RunError : the folder holds no records, or a line of them is not a record.
     StorageError : the page cannot be written.
     """
+    if holds_growth(Path(run)):
+        return draw_growth(run)
     page = Path(run) / "report.html"
     content = render(read(Path(run)))
     with writing(page) as temporary:

@@ -194,11 +194,15 @@ def _start(
 
 
 def _start_head(head: nn.Linear, linear: Probe, z: np.ndarray, y: np.ndarray) -> None:
+    """Rows of the classes that have an image; the others start without weights, at the lowest bias."""
+    there, y = np.unique(y, return_inverse=True)
     estimator = fit_probe(linear, {"top": z}, y)
     weight, bias = linear_start(arrays(estimator))
     with torch.no_grad():
-        head.weight.copy_(weight)
-        head.bias.copy_(bias)
+        head.weight.zero_()
+        head.bias.fill_(bias.min().item())
+        head.weight[there] = weight
+        head.bias[there] = bias
 
 
 def _objective(

@@ -15,7 +15,6 @@ from headstart.data import MAX_PIXELS
 from headstart.errors import OptionError, RunError
 from headstart.problem import Labelled, labelled_arrays, read_labelled
 from headstart.records import Journal, Record, writing
-from headstart.records.files import storage_errors
 from headstart.report import draw, model_card
 from headstart.runs.caching import keep_within_limit
 from headstart.runs.candidates import run_candidate
@@ -23,6 +22,7 @@ from headstart.runs.closing import fit_final, test_once, write_bundle, write_met
 from headstart.runs.context import Context, Prepared
 from headstart.runs.deciding import reach_verdict
 from headstart.runs.finetuning import Source
+from headstart.runs.folder import open_journal, refuse_inside
 from headstart.runs.machine import cache_folder, give_back_memory, peak_bytes, returning_memory
 from headstart.runs.options import Options, parse_budget, parse_bytes, text_of
 from headstart.runs.planning import plan_of, planned
@@ -108,8 +108,8 @@ def fit(
     rows, place = chosen(strategy), torch_device(device)
     labelled = read_labelled(data) if isinstance(data, Path | str) else labelled_arrays(*data)
     folder = Path(out).expanduser()
-    _refuse_inside(folder, labelled)
-    journal = _open(folder, options)
+    refuse_inside(folder, labelled)
+    journal = open_journal(folder, options.to_json())
     if journal.get("spent") is not None:
         for record in journal:
             on_record(record)
@@ -187,34 +187,6 @@ def _plan_and_data(
         _same_data(context, prepared)
         context.on_record(found)
     return plan_of(record), prepared
-
-
-def _refuse_inside(folder: Path, labelled: Labelled) -> None:
-    """A run among the classes would be read as one of them when it is resumed."""
-    if labelled.layout != "table" and labelled.root and folder.resolve().is_relative_to(labelled.root.resolve()):
-        raise RunError(f"{folder} lies inside the folder of images.", "Choose an --out outside of it.")
-
-
-def _open(folder: Path, options: Options) -> Journal:
-    """The journal of `folder`, if it is new, empty, or holds this very question."""
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    journal = Journal(folder / "records.jsonl")
-    plan = journal.get("plan")
-    if plan is None:
-        others = [path.name for path in folder.iterdir() if path.name not in ("records.jsonl", "split.json")]
-        if others:
-            fact = f"{folder} is not empty ({', '.join(sorted(others)[:3])}) and holds no run."
-            raise RunError(fact, "Choose another --out.")
-        return journal
-    if "repeats" not in plan.detail:
-        raise RunError(f"{folder} holds a run of an older version of headstart.", "Choose another --out.")
-    before, now = plan.detail["options"], options.to_json()
-    changed = [key for key in now if before.get(key) != now[key]]
-    if changed:
-        listed = ", ".join(f"{key}: {before.get(key)} there, {now[key]} now" for key in changed)
-        raise RunError(f"{folder} holds another run ({listed}).", "Choose another --out, or repeat that run's options.")
-    return journal
 
 
 def _same_data(context: Context, prepared: Prepared) -> None:

@@ -1,0 +1,58 @@
+"""The folder of a run: opened for one question, and for no other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import RunError
+from headstart.problem import Labelled
+from headstart.records import Journal
+from headstart.records.files import storage_errors
+
+
+def refuse_inside(folder: Path, labelled: Labelled) -> None:
+    """A run among the classes would be read as one of them when it is resumed.
+
+    Raises
+    ------
+    RunError : it lies there.
+    """
+    if labelled.layout != "table" and labelled.root and folder.resolve().is_relative_to(labelled.root.resolve()):
+        raise RunError(f"{folder} lies inside the folder of images.", "Choose an --out outside of it.")
+
+
+def open_journal(folder: Path, question: Mapping[str, Any], *, what: str = "plan") -> Journal:
+    """The journal of `folder`, if it is new, empty, or holds this very question.
+
+    Parameters
+    ----------
+    question : what must agree with the ``options`` of the record ``plan`` there.
+    what : the kind of that record: each command has its own.
+
+    Raises
+    ------
+    RunError : the folder holds something else.
+    StorageError : it cannot be made.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    journal = Journal(folder / "records.jsonl")
+    plan = journal.get("plan")
+    if plan is None:
+        others = [path.name for path in folder.iterdir() if path.name not in ("records.jsonl", "split.json")]
+        if others:
+            fact = f"{folder} is not empty ({', '.join(sorted(others)[:3])}) and holds no run."
+            raise RunError(fact, "Choose another --out.")
+        return journal
+    if plan.what != what:
+        raise RunError(f"{folder} holds a run of another command.", "Choose another --out.")
+    if what == "plan" and "repeats" not in plan.detail:
+        raise RunError(f"{folder} holds a run of an older version of headstart.", "Choose another --out.")
+    before = plan.detail["options"]
+    changed = [key for key in question if before.get(key) != question[key]]
+    if changed:
+        listed = ", ".join(f"{key}: {before.get(key)} there, {question[key]} now" for key in changed)
+        raise RunError(f"{folder} holds another run ({listed}).", "Choose another --out, or repeat that run's options.")
+    return journal
