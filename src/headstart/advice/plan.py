@@ -137,8 +137,8 @@ def make_plan(
     fixed = sum(extraction.values()) + sum(heads.values()) + cost_of_control + closing
     left = SAFETY * (budget - spent - fixed)
     wanted = [row.name for row in rows if row.trains]
-    sizes = _Sizes(pool, n_train + n_val, folds)
-    costs = {name: {row: _cost(row, c, sizes) for row in wanted} for name, c in calibrations.items()}
+    sizes = Sizes(pool, n_train + n_val, folds)
+    costs = {name: {row: cost_of(row, c, sizes) for row in wanted} for name, c in calibrations.items()}
     shares = {name: _share_out(cost, seconds=left) for name, cost in costs.items()}
     trials = {name: _trials(costs[name], share, seconds=left) for name, share in shares.items()}
     # Fine-tuned will be one of those that afford the most strategies.
@@ -167,7 +167,7 @@ def make_plan(
 
 
 @dataclass(frozen=True)
-class _Sizes:
+class Sizes:
     """Images that candidates are trained and judged on, images in training and validation part, folds."""
 
     pool: int
@@ -176,7 +176,7 @@ class _Sizes:
 
 
 @dataclass(frozen=True)
-class _Cost:
+class Cost:
     """Seconds of a strategy: `start` once, `epoch` each, `again` each where the chosen one is trained once more."""
 
     start: float
@@ -185,24 +185,24 @@ class _Cost:
     views: int
 
 
-def _cost(row: str, c: Calibration, sizes: _Sizes) -> _Cost:
-    """From stored activations where that pays within the fewest epochs, and they have room."""
+def cost_of(row: str, c: Calibration, sizes: Sizes) -> Cost:
+    """What a strategy costs: from stored activations where that pays within the fewest epochs, and they have room."""
     trainings = sizes.folds or 1
     seen = sizes.pool * (trainings - 1 if sizes.folds else 1)
     again = sizes.both if TABLE[row].pretrained or sizes.folds else 0
     step = c.step[row]
-    whole = _Cost(START * trainings, seen * ((1 - STOP_SHARE) * step + STOP_SHARE * c.forward), again * step, 0)
+    whole = Cost(START * trainings, seen * ((1 - STOP_SHARE) * step + STOP_SHARE * c.forward), again * step, 0)
     above = c.above.get(row)
     if above is None or (VIEWS + 1) * sizes.both * above.bytes > MOST_STORED:
         return whole
     # Views of an image are the same in every fold and in the last training: its frozen part runs once for all.
     stored = (VIEWS + 1) * sizes.both * above.lower
-    cached = _Cost(whole.start + stored, seen * above.step, again * above.step, VIEWS)
+    cached = Cost(whole.start + stored, seen * above.step, again * above.step, VIEWS)
     pays = cached.start + FEWEST_EPOCHS * cached.epoch < whole.start + FEWEST_EPOCHS * whole.epoch
     return cached if pays else whole
 
 
-def _share_out(costs: Mapping[str, _Cost], *, seconds: float) -> dict[str, int]:
+def _share_out(costs: Mapping[str, Cost], *, seconds: float) -> dict[str, int]:
     """Equal epochs for all strategies that train, and for the chosen one once more on all images.
 
     What is left over goes to training from scratch.
@@ -224,7 +224,7 @@ def _share_out(costs: Mapping[str, _Cost], *, seconds: float) -> dict[str, int]:
     return share
 
 
-def _trials(costs: Mapping[str, _Cost], share: Mapping[str, int], *, seconds: float) -> dict[str, int]:
+def _trials(costs: Mapping[str, Cost], share: Mapping[str, int], *, seconds: float) -> dict[str, int]:
     """What is left over after that goes to more learning rates where a training reads stored activations."""
     trials = dict.fromkeys(share, 1)
     left = seconds - sum(costs[row].start + epochs * costs[row].epoch for row, epochs in share.items())
@@ -236,7 +236,7 @@ def _trials(costs: Mapping[str, _Cost], share: Mapping[str, int], *, seconds: fl
     return trials
 
 
-def _again(costs: Mapping[str, _Cost], share: Mapping[str, int], trials: Mapping[str, int]) -> float:
+def _again(costs: Mapping[str, Cost], share: Mapping[str, int], trials: Mapping[str, int]) -> float:
     """Seconds of the dearest training that may be handed back, once more on training and validation images."""
     return max((trials[row] * epochs * costs[row].again for row, epochs in share.items()), default=0.0)
 

@@ -32,9 +32,17 @@ def replicates(prepared: Prepared, plan: Plan, *, seed: int) -> list[Replicate]:
     return [(pool[fit], pool[judge]) for fit, judge in parts]
 
 
-def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Strategy, source: Source) -> Record:
-    """The unit of work ``candidate/<strategy>``: train on every replicate, judge what it did not see."""
-    key = f"candidate/{row.name}"
+def run_candidate(
+    context: Context, prepared: Prepared, plan: Plan, *, row: Strategy, source: Source, label: str = ""
+) -> Record:
+    """The unit of work ``candidate/<label>``: train on every replicate, judge what it did not see.
+
+    Parameters
+    ----------
+    label : of the record and of files under ``work/``; the strategy's name by default.
+    """
+    label = label or row.name
+    key = f"candidate/{label}"
     finished = context.journal.get(key)
     if finished is not None:
         context.on_record(finished)
@@ -44,7 +52,7 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
     trained: list[Trained] = []
     kept = []
     for number, (fit, judge) in enumerate(parts):
-        name = f"{row.name}-{number}"
+        name = f"{label}-{number}"
         one = fit_strategy(context, prepared, plan, row=row, source=source, indices=fit, name=name)
         path = context.folder / "work" / f"{name}-predictions.safetensors"
         keep_predictions(path, judge, probabilities(context, prepared, one.model, judge))
@@ -52,7 +60,7 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
         trained.append(one)
     indices = np.concatenate([indices for indices, _ in kept])
     shares = np.concatenate([shares for _, shares in kept])
-    together = f"work/{row.name}-predictions.safetensors"
+    together = f"work/{label}-predictions.safetensors"
     keep_predictions(context.folder / together, indices, shares)
     record = Record(
         key,
@@ -83,7 +91,7 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
         },
     )
     context.note(record)
-    for path in (context.folder / "work").glob(f"{row.name}-*-trial*.safetensors"):
+    for path in (context.folder / "work").glob(f"{label}-*-trial*.safetensors"):
         path.unlink(missing_ok=True)
     return record
 

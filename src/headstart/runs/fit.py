@@ -105,8 +105,8 @@ def fit(
     rows, place = chosen(strategy), torch_device(device)
     labelled = read_labelled(data) if isinstance(data, Path | str) else labelled_arrays(*data)
     folder = Path(out).expanduser()
-    _refuse_inside(folder, labelled)
-    journal = _open(folder, options)
+    refuse_inside(folder, labelled)
+    journal = open_folder(folder, options)
     if journal.get("spent") is not None:
         for record in journal:
             on_record(record)
@@ -181,19 +181,29 @@ def _plan_and_data(
         write_split(context, prepared)
         context.note(found)
     else:
-        _same_data(context, prepared)
+        same_data(context, prepared)
         context.on_record(found)
     return plan_of(record), prepared
 
 
-def _refuse_inside(folder: Path, labelled: Labelled) -> None:
-    """A run among the classes would be read as one of them when it is resumed."""
+def refuse_inside(folder: Path, labelled: Labelled) -> None:
+    """A run among the classes would be read as one of them when it is resumed.
+
+    Raises
+    ------
+    RunError : `folder` lies in the folder of the images.
+    """
     if labelled.layout != "table" and labelled.root and folder.resolve().is_relative_to(labelled.root.resolve()):
         raise RunError(f"{folder} lies inside the folder of images.", "Choose an --out outside of it.")
 
 
-def _open(folder: Path, options: Options) -> Journal:
-    """The journal of `folder`, if it is new, empty, or holds this very question."""
+def open_folder(folder: Path, options: Options) -> Journal:
+    """The journal of `folder`, if it is new, empty, or holds this very question.
+
+    Raises
+    ------
+    RunError : it holds another one, or something else.
+    """
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / "records.jsonl")
@@ -207,14 +217,20 @@ def _open(folder: Path, options: Options) -> Journal:
     if "trials" not in plan.detail:
         raise RunError(f"{folder} holds a run of an older version of headstart.", "Choose another --out.")
     before, now = plan.detail["options"], options.to_json()
-    changed = [key for key in now if before.get(key) != now[key]]
+    changed = [key for key in now | before if before.get(key) != now.get(key)]
     if changed:
-        listed = ", ".join(f"{key}: {before.get(key)} there, {now[key]} now" for key in changed)
+        listed = ", ".join(f"{key}: {before.get(key)} there, {now.get(key)} now" for key in changed)
         raise RunError(f"{folder} holds another run ({listed}).", "Choose another --out, or repeat that run's options.")
     return journal
 
 
-def _same_data(context: Context, prepared: Prepared) -> None:
+def same_data(context: Context, prepared: Prepared) -> None:
+    """Refuse to go on with other images or labels than the run was started with.
+
+    Raises
+    ------
+    RunError : they have changed.
+    """
     record = context.journal.get("data")
     if record is not None and record.data != prepared.fingerprint:
         fact = f"The images or labels have changed since the run in {context.folder} was started."
