@@ -31,6 +31,7 @@ JOBS = (
     "peers.py",
     "ways.py",
     "labels.py",
+    "study.py",
     "safety.py kills",
     "safety.py flips",
 )
