@@ -4,7 +4,9 @@ A *race* is one repeat: the same networks, each scored on one training part, fin
 validation images. What a score is worth is its mean over races. Its interval is a nested bootstrap: races are
 drawn with replacement, and groups of images with replacement, the same ones in all races and for all
 networks; networks are compared on the same images, and an image that several races judge is drawn once for
-all of them. What a score said of a race stands as it was said: it was computed on other images.
+all of them. A redrawn accuracy is moved by noise of 1/G, G the groups of its race, so that networks which never
+disagreed on a few images are not said to be equal for certain: differences are as wide as those of
+`headstart.evidence.paired`. What a score said of a race stands as it was said: it was computed on other images.
 """
 
 from __future__ import annotations
@@ -188,7 +190,7 @@ def backtest(
                 beats_reference=not itself and shown(against, len(scores) - 1),
             )
         )
-    accuracies = tuple(_estimate(mean(reached[:, :, m])) for m in range(reached.shape[2]))
+    accuracies = tuple(_estimate(mean(reached[:, :, m]).clip(0, 1)) for m in range(reached.shape[2]))
     return Backtested(accuracies, _estimate(mean(reached.max(axis=2) - reached @ blind)), tuple(found))
 
 
@@ -200,6 +202,8 @@ def _drawn(scores: Doubles) -> Doubles:
 
 def _redrawn(races: Sequence[Race], resamples: int, seed: int) -> Doubles:
     """Accuracies of the networks on redrawn images, (b, r, m); a race of which no image is drawn stays as it is."""
+    rng = np.random.default_rng([seed, 2])
+    groups = np.array([len(np.unique(race.groups)) for race in races])
     ends = np.cumsum([len(race.groups) for race in races])[:-1]
     blocks = []
     for weights in cluster_weights(np.concatenate([race.groups for race in races]), resamples, seed):
@@ -207,7 +211,8 @@ def _redrawn(races: Sequence[Race], resamples: int, seed: int) -> Doubles:
         for race, own in zip(races, np.split(weights, ends, axis=1), strict=True):
             own = np.where(own.any(axis=1, keepdims=True), own, 1.0)
             parts.append(own @ race.right.T / own.sum(axis=1, keepdims=True))
-        blocks.append(np.stack(parts, axis=1))
+        reached = np.stack(parts, axis=1)
+        blocks.append(reached + rng.normal(size=reached.shape) / groups[:, None])
     return np.concatenate(blocks)
 
 
