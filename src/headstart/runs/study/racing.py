@@ -290,4 +290,8 @@ def _notes(
         notes.append("The data give the validation part: repeats differ by their training alone.")
     if len(names) < 6:
         notes.append(f"{len(names)} networks stand in few orders: weighted tau takes few values, and tells little.")
+    stayed = [one.backbone for row in tuned for one in row if one.detail["curves"][0]["best_epoch"] == 0]
+    if stayed:
+        listed = ", ".join(f"{name} ({stayed.count(name)} of {len(tuned)} repeats)" for name in dict.fromkeys(stayed))
+        notes.append(f"No epoch of fine-tuning improved on the head it began with: {listed}.")
     return notes + list(dict.fromkeys(one.detail["note"] for row in tuned for one in row if one.detail["note"]))
