@@ -32,6 +32,7 @@ JOBS = (
     "ways.py",
     "labels.py",
     "labels.py trained",
+    "study.py",
     "safety.py kills",
     "safety.py flips",
 )

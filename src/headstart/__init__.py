@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headstart.bundle import Predictor
+    from headstart.runs import study
     from headstart.runs.estimator import TransferClassifier
     from headstart.runs.fit import fit
     from headstart.runs.labels import labels
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 # Where its reporter cannot be imported, OpenVINO goes on without it.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-__all__ = ["TransferClassifier", "__version__", "fit", "labels", "load", "rank"]
+__all__ = ["TransferClassifier", "__version__", "fit", "labels", "load", "rank", "study"]
 
 try:
     __version__ = metadata.version("headstart")
@@ -41,6 +42,10 @@ def __getattr__(name: str) -> Any:
         from headstart.runs.ranking import rank
 
         return rank
+    if name == "study":
+        from headstart.runs import study
+
+        return study
     if name == "load":
         from headstart.bundle import Predictor
 

@@ -26,7 +26,7 @@ from headstart.data import RowStore
 from headstart.records import Journal
 
 QUICK = ("--backbone", "random/test_resnet", "--size", "32", "--budget", "40s", "--strategy", "probe")
-COMMANDS = ("fit", "predict", "rank", "report", "explain", "labels", "backbones", "cache", "demo")
+COMMANDS = ("fit", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "scipy", "openvino", "numpy", "PIL", "jinja2")
 
 
@@ -58,6 +58,7 @@ finally:
         *((name, "--help") for name in COMMANDS),
         ("cache", "prune", "--help"),
         ("cache", "verify", "--help"),
+        ("study", "ranking", "--help"),
     ],
 )
 def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ import pytest
 from headstart.evidence.transferability import SCORES, Score
 from headstart.strategies import FAMILIES, TABLE
 
-COMMANDS = ("fit", "predict", "rank", "report", "explain", "labels", "backbones", "cache", "demo")
+COMMANDS = ("fit", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
+GROUPS = {"cache": ("prune",), "study": ("ranking",)}
 PAGES = (
     "README.md",
     "docs/index.md",
@@ -32,9 +34,9 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 @cache
 def options(command: str) -> frozenset[str]:
-    """Return the options that `headstart COMMAND --help` names, those of `cache prune` with those of `cache`."""
+    """Return the options that `headstart COMMAND --help` names, with those of the commands of a group."""
     known = frozenset[str]()
-    for words in ([command], [command, "prune"]) if command == "cache" else ([command],):
+    for words in ([command], *([command, name] for name in GROUPS.get(command, ()))):
         done = subprocess.run(
             [Path(sys.executable).with_name("headstart"), *words, "--help"],
             capture_output=True,
@@ -62,8 +64,8 @@ def test_pages_call_python_with_arguments_that_exist(page: str, fences: Callable
     for call in [node for language, text in fences(page) if language == "python" for node in ast.walk(ast.parse(text))]:
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func).removeprefix("headstart.")
-            if name in ("fit", "labels", "load", "rank", "TransferClassifier"):
-                known = inspect.signature(getattr(headstart, name)).parameters
+            if name in ("fit", "labels", "load", "rank", "study.ranking", "TransferClassifier"):
+                known = inspect.signature(attrgetter(name)(headstart)).parameters
                 assert {keyword.arg for keyword in call.keywords} <= set(known), name
 
 

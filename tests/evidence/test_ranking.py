@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.evidence.ranking import AGREEMENT, halves, rank, regret_at_1, replicates, weighted_tau
+from headstart.evidence.ranking import AGREEMENT, halves, rank, replicates, weighted_tau
 
 
 def slow_tau(a: np.ndarray, b: np.ndarray) -> float:
@@ -36,13 +36,6 @@ def test_weighted_tau_pair_by_pair(seed: int) -> None:
 
 def test_a_score_that_tells_nothing_apart_agrees_with_no_order() -> None:
     assert weighted_tau(np.ones(4), np.arange(4.0)) == 0
-
-
-def test_regret_is_what_the_choice_costs() -> None:
-    truth = np.array([0.7, 0.9, 0.8])
-    assert regret_at_1(np.array([1.0, 3.0, 2.0]), truth) == 0
-    assert regret_at_1(np.array([1.0, 2.0, 3.0]), truth) == pytest.approx(0.1)
-    assert regret_at_1(np.array([1.0, 1.0, 0.0]), truth) == pytest.approx(0.2)
 
 
 def test_halves_keep_groups_whole_and_classes_in_proportion() -> None:

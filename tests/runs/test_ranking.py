@@ -100,13 +100,13 @@ def test_copies_do_not_vouch_for_each_other(rank: Any, digits_folder: Path) -> N
 
 def test_probabilities_of_the_source_are_those_of_its_classifier(rank: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, np.ndarray]] = []
-    real = ranking._score
+    real = ranking.score_all
 
     def watched(name: str, rows: Any, inputs: dict[str, np.ndarray], **more: Any) -> Any:
         given.append(inputs)
         return real(name, rows, inputs, **more)
 
-    monkeypatch.setattr(ranking, "_score", watched)
+    monkeypatch.setattr(ranking, "score_all", watched)
     rank(scores=["leep"], backbones=TINY[:1])
     classifier = load(TINY[0], size=32).network.get_classifier()
     with torch.inference_mode():

@@ -1,6 +1,7 @@
 """From records and a budget: what to try, and what it meant."""
 
 from headstart.advice.plan import Above, Calibration, Plan, Unit, make_plan
+from headstart.advice.races import plan_races
 from headstart.advice.verdict import Candidate, Difference, Verdict, decide
 from headstart.advice.why import CutValue, Facts, why
 
@@ -16,5 +17,6 @@ __all__ = [
     "Verdict",
     "decide",
     "make_plan",
+    "plan_races",
     "why",
 ]

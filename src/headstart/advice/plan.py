@@ -145,8 +145,8 @@ def make_plan(
     fixed = sum(extraction.values()) + sum(heads.values()) + cost_of_control + closing
     left = SAFETY * (budget - spent - fixed)
     wanted = [row.name for row in rows if row.trains]
-    sizes = _Sizes(pool, n_train + n_val, folds, find_rate)
-    costs = {name: {row: _cost(row, c, sizes) for row in wanted} for name, c in calibrations.items()}
+    sizes = Sizes(pool, n_train + n_val, folds, find_rate)
+    costs = {name: {row: cost_of(row, c, sizes) for row in wanted} for name, c in calibrations.items()}
     shares = {name: _share_out(cost, seconds=left) for name, cost in costs.items()}
     trials = {name: _trials(costs[name], share, seconds=left) for name, share in shares.items()}
     # Fine-tuned will be one of those that afford the most strategies.
@@ -184,17 +184,17 @@ def make_plan(
 
 
 @dataclass(frozen=True)
-class _Sizes:
+class Sizes:
     """Images that candidates are trained and judged on, those of training and validation part, folds; what is found."""
 
     pool: int
     both: int
     folds: int | None
-    find_rate: bool
+    find_rate: bool = False
 
 
 @dataclass(frozen=True)
-class _Cost:
+class Cost:
     """Seconds of a strategy: `start` once, `epoch` each; `once`, and `again` each, where it is trained once more."""
 
     start: float
@@ -204,36 +204,36 @@ class _Cost:
     views: int
 
 
-def _cost(row: str, c: Calibration, sizes: _Sizes) -> _Cost:
-    """From stored activations where that pays within the fewest epochs, and they have room."""
+def cost_of(row: str, c: Calibration, sizes: Sizes) -> Cost:
+    """What a strategy costs: from stored activations where that pays within the fewest epochs, and they have room."""
     trainings = sizes.folds or 1
     seen = sizes.pool * (trainings - 1 if sizes.folds else 1)
     again = sizes.both if TABLE[row].pretrained or sizes.folds else 0
     step = c.step[row]
     once = START + _found(row, step, sizes)
     epoch = seen * ((1 - STOP_SHARE) * step + STOP_SHARE * c.forward)
-    whole = _Cost(once * trainings, epoch, again * step, once * (again > 0), 0)
+    whole = Cost(once * trainings, epoch, again * step, once * (again > 0), 0)
     above = c.above.get(row)
     if above is None or (VIEWS + 1) * sizes.both * above.bytes > MOST_STORED:
         return whole
     # Views of an image are the same in every fold and in the last training: its frozen part runs once for all.
     stored = (VIEWS + 1) * sizes.both * above.lower
     once = START + _found(row, above.step, sizes)
-    cached = _Cost(
+    cached = Cost(
         once * trainings + stored, seen * above.step, again * above.step, once=once * (again > 0), views=VIEWS
     )
     pays = cached.start + FEWEST_EPOCHS * cached.epoch < whole.start + FEWEST_EPOCHS * whole.epoch
     return cached if pays else whole
 
 
-def _found(row: str, step: float, sizes: _Sizes) -> float:
+def _found(row: str, step: float, sizes: Sizes) -> float:
     """Seconds, at most, of what is found out before a training: its learning rate, which block trains."""
     # Each step of the sweep passes its batch through the untouched model too, which costs less than a step.
     images = 2 * STEPS * batch_size(sizes.both) * sizes.find_rate
     return step * (images + GRADIENT_IMAGES * (TABLE[row].frozen == "all but one block"))
 
 
-def _share_out(costs: Mapping[str, _Cost], *, seconds: float) -> dict[str, int]:
+def _share_out(costs: Mapping[str, Cost], *, seconds: float) -> dict[str, int]:
     """Equal epochs for all strategies that train, and for the chosen one once more on all images.
 
     What is left over goes to training from scratch.
@@ -255,7 +255,7 @@ def _share_out(costs: Mapping[str, _Cost], *, seconds: float) -> dict[str, int]:
     return share
 
 
-def _trials(costs: Mapping[str, _Cost], share: Mapping[str, int], *, seconds: float) -> dict[str, int]:
+def _trials(costs: Mapping[str, Cost], share: Mapping[str, int], *, seconds: float) -> dict[str, int]:
     """What is left over after that goes to more learning rates where a training reads stored activations."""
     trials = dict.fromkeys(share, 1)
     left = seconds - sum(costs[row].start + epochs * costs[row].epoch for row, epochs in share.items())
@@ -268,7 +268,7 @@ def _trials(costs: Mapping[str, _Cost], share: Mapping[str, int], *, seconds: fl
 
 
 def _repeats(
-    costs: Mapping[str, _Cost],
+    costs: Mapping[str, Cost],
     share: Mapping[str, int],
     trials: Mapping[str, int],
     *,
@@ -281,12 +281,12 @@ def _repeats(
     return min(MOST_REPEATS, 1 + max(0, int(left / each)))
 
 
-def _again(costs: Mapping[str, _Cost], share: Mapping[str, int], trials: Mapping[str, int]) -> float:
+def _again(costs: Mapping[str, Cost], share: Mapping[str, int], trials: Mapping[str, int]) -> float:
     """Seconds of the dearest training that may be handed back, once more on training and validation images."""
     return max((trials[row] * epochs * costs[row].again for row, epochs in share.items()), default=0.0)
 
 
-def _once(costs: Mapping[str, _Cost], rows: Iterable[str]) -> float:
+def _once(costs: Mapping[str, Cost], rows: Iterable[str]) -> float:
     """Seconds beside its epochs of the dearest training that may be handed back."""
     return max((costs[row].once for row in rows), default=0.0)
 

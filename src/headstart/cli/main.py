@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 cache_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help="What is kept between runs.")
 app.add_typer(cache_app, name="cache")
+study_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What headstart's answers are worth here.")
+app.add_typer(study_app, name="study")
 
 Images = Annotated[
     Path, typer.Argument(metavar="DIR", help="DIR/<class>/<image>, or a table path,label[,split,group].")
@@ -148,6 +150,48 @@ def rank_command(
             progress=terminal.progress,
         )
         print_ranked(terminal, ranked, as_json=as_json)
+
+
+@study_app.command("ranking")
+def study_ranking_command(
+    data: Images,
+    out: Out,
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(help="A backbone or a glob; repeatable. All packaged ones and a random one by default."),
+    ] = None,
+    strategy: Annotated[str, typer.Option(help="How all are fine-tuned: one row, e.g. last_block.")] = "all",
+    budget: Budget = "20m",
+    repeats: Annotated[int, typer.Option(help="Splits on which everything is done anew.")] = 3,
+    seed: Annotated[int, typer.Option(help="Of the first split and training; each further one has the next.")] = 0,
+    size: Size = 128,
+    split: SplitShares = "60/20/20",
+    device: Device = "auto",
+    max_pixels: MaxPixels = 64_000_000,
+    as_json: Json = False,
+) -> None:
+    """Back-test the scores of rank against real fine-tuning: which of them would have chosen well."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.cli.tables import print_backtested
+        from headstart.runs.options import parse_split
+        from headstart.runs.study import ranking
+
+        found = ranking(
+            data,
+            out,
+            backbones=backbone or (),
+            strategy=strategy,
+            budget=budget,
+            repeats=repeats,
+            seed=seed,
+            size=size,
+            split=parse_split(split),
+            device=device,
+            max_pixels=max_pixels,
+            progress=terminal.progress,
+            on_record=terminal.show,
+        )
+        print_backtested(terminal, found, as_json=as_json)
 
 
 @app.command("report")

@@ -18,9 +18,11 @@ from headstart.cli.show import Terminal
 if TYPE_CHECKING:
     from headstart.backbones import Listing
     from headstart.bundle import Prediction
+    from headstart.evidence.backtest import Estimate
     from headstart.report import Explained
     from headstart.runs.caching import Entry, Verified
     from headstart.runs.ranked import Ranked
+    from headstart.runs.study.backtested import Backtested
 
 
 def print_predictions(terminal: Terminal, found: Sequence[Prediction], *, form: str) -> None:
@@ -119,6 +121,49 @@ def print_ranked(terminal: Terminal, ranked: Ranked, *, as_json: bool) -> None:
         terminal.console.print(note, markup=False)
 
 
+def print_backtested(terminal: Terminal, found: Backtested, *, as_json: bool) -> None:
+    """The networks as fine-tuned, what each score was worth, and what follows."""
+    if as_json:
+        _json(found.to_json())
+        return
+    networks = _table("backbone", "fine-tuned, % right", "best probe")
+    for one in found.networks:
+        networks.add_row(one.backbone, _range(one.accuracy, 100, ".1f"), f"{100 * one.probe:.1f}")
+    apart = any(score.tau_among for score in found.scores.values())
+    scores = _table(
+        "score",
+        "weighted tau",
+        *(["of the pretrained"] if apart else []),
+        "regret@1, points",
+        "against the probe, points",
+        "best kept",
+        "of tied",
+    )
+    for name, score in found.scores.items():
+        scores.add_row(
+            name,
+            _range(score.tau, 1, ".2f"),
+            *([_range(score.tau_among, 1, ".2f")] if score.tau_among else []),
+            _range(score.regret, 100, ".1f"),
+            _range(score.against, 100, "+.1f") if score.against else "",
+            _range(score.kept, 100, ".0f"),
+            f"{score.tied:.1f}",
+        )
+    blank = [""] * (2 if apart else 1)
+    scores.add_row("a blind draw", *blank, _range(found.blind, 100, ".1f"), "", "", "")
+    known = found.blind.low is not None
+    spread = f"{100 * found.level:.0f} % intervals" if known else "no interval, for the images are one group"
+    terminal.console.print(networks, "", scores, "", found.sentence, sep="\n", markup=False)
+    images = f"{min(found.images):,}" + (f" to {max(found.images):,}" if len(set(found.images)) > 1 else "")
+    terminal.console.print(
+        f"Fine-tuned by {found.strategy} for at most {found.epochs} epochs, judged on {images} validation images; "
+        f"in brackets: {spread}. The test part was not read.",
+        markup=False,
+    )
+    for note in found.notes:
+        terminal.console.print(note, markup=False)
+
+
 def print_cache(terminal: Terminal, folder: Path, listed: Sequence[Entry], *, as_json: bool) -> None:
     """What the cache holds."""
     if as_json:
@@ -169,6 +214,14 @@ def _with_error(value: float, error: float | None) -> str:
         return f"{value:.4g}"
     digits = 3 if error == 0 else max(0, 1 - math.floor(math.log10(error)))
     return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def _range(found: Estimate, scale: float, form: str) -> str:
+    """A value with its interval, where it has one."""
+    said = f"{scale * found.value:{form}}"
+    if found.low is None or found.high is None:
+        return said
+    return f"{said} ({scale * found.low:{form}} to {scale * found.high:{form}})"
 
 
 def _json(document: object) -> None:

@@ -234,13 +234,13 @@ def _scores(
 ) -> NDArray[np.float64]:
     """Values ``(m, b)`` on the drawn images of every resample, or on those left out (nan where none is)."""
     blocks = []
-    for times in _resamples(groups, resamples, seed):
+    for times in cluster_weights(groups, resamples, seed):
         weights = times if drawn else (times == 0).astype(np.float64)
         blocks.append(np.stack([metric(y, each, weights=weights) for each in predictions]))
     return np.concatenate(blocks, axis=1)
 
 
-def _resamples(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
+def cluster_weights(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
     """Blocks ``(b, n)``: how often each image was drawn in each of b resamples."""
     names, member = np.unique(groups, return_inverse=True)
     count, rng = len(names), np.random.default_rng(seed)

@@ -180,17 +180,3 @@ def weighted_tau(a: Doubles, b: Doubles) -> float:
     """
     found = float(stats.weightedtau(a, b).statistic)
     return 0.0 if np.isnan(found) else found
-
-
-def regret_at_1(scores: Doubles, truth: Doubles) -> float:
-    """What is lost by using the network with the highest score, max(truth) − truth[argmax scores]; 0 is best.
-
-    In the unit of `truth`, e.g. the accuracy that each network reached, (m,). Of equal scores the worst
-    network counts. The absolute form of Renggli et al., *Which Model to Transfer?*, CVPR 2022.
-
-    Examples
-    --------
-    >>> round(regret_at_1(np.array([0.1, 0.9]), np.array([0.85, 0.80])), 4)
-    0.05
-    """
-    return float(truth.max() - truth[scores == scores.max()].min())

@@ -13,9 +13,9 @@ from headstart.data import folds
 from headstart.evidence import interval, log_loss, softmax
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared, keep_predictions, kept_predictions
+from headstart.runs.dropping import Rivals
 from headstart.runs.finetuning import Source, Trained, fine_tune, found, start_backbone
 from headstart.runs.probing import features_of, head_rows, probe, rows_at
-from headstart.runs.racing import Race
 from headstart.shallow import arrays, fit_probe, head_module
 from headstart.strategies import Strategy
 from headstart.training import predict_logits
@@ -47,9 +47,25 @@ def replicates(prepared: Prepared, plan: Plan, *, seed: int) -> list[Replicate]:
     return found
 
 
-def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Strategy, source: Source) -> Record:
-    """The unit of work ``candidate/<strategy>``: train on every replicate, judge what it did not see."""
-    key = f"candidate/{row.name}"
+def run_candidate(
+    context: Context,
+    prepared: Prepared,
+    plan: Plan,
+    *,
+    row: Strategy,
+    source: Source,
+    label: str = "",
+    raced: bool = True,
+) -> Record:
+    """The unit of work ``candidate/<label>``: train on every replicate, judge what it did not see.
+
+    Parameters
+    ----------
+    label : of the record and of files under ``work/``; the strategy's name by default.
+    raced : end it where it is shown to lose to those before it.
+    """
+    label = label or row.name
+    key = f"candidate/{label}"
     finished = context.journal.get(key)
     if finished is not None:
         context.on_record(finished)
@@ -58,13 +74,13 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
     parts = replicates(prepared, plan, seed=context.options.seed)
     trained: list[Trained] = []
     kept: list[tuple[np.ndarray, np.ndarray]] = []
-    race = Race(context, prepared, row)
+    rivals = Rivals(context, prepared, row) if raced else None
     dropped = ""
     for number, part in enumerate(parts):
-        dropped = race.lost(kept, of=len(parts))
+        dropped = rivals.beat(kept, of=len(parts)) if rivals else ""
         if dropped:
             break
-        name, rival = f"{row.name}-{number}", race.rival(number)
+        name, rival = f"{label}-{number}", rivals.loss(number) if rivals else None
         seeded = replace(context, options=replace(context.options, seed=part.seed))
         one = fit_strategy(seeded, prepared, plan, row=row, source=source, indices=part.fit, name=name, rival=rival)
         path = context.folder / "work" / f"{name}-predictions.safetensors"
@@ -73,7 +89,7 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
         trained.append(one)
     indices = np.concatenate([indices for indices, _ in kept])
     shares = np.concatenate([shares for _, shares in kept])
-    together = f"work/{row.name}-predictions.safetensors"
+    together = f"work/{label}-predictions.safetensors"
     keep_predictions(context.folder / together, indices, shares)
     record = Record(
         key,
@@ -106,7 +122,7 @@ def run_candidate(context: Context, prepared: Prepared, plan: Plan, *, row: Stra
         },
     )
     context.note(record)
-    for path in (context.folder / "work").glob(f"{row.name}-*-trial*.safetensors"):
+    for path in (context.folder / "work").glob(f"{label}-*-trial*.safetensors"):
         path.unlink(missing_ok=True)
     return record
 

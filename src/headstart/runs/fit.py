@@ -184,12 +184,18 @@ def _plan_and_data(
         write_split(context, prepared)
         context.note(found)
     else:
-        _same_data(context, prepared)
+        same_data(context, prepared)
         context.on_record(found)
     return plan_of(record), prepared
 
 
-def _same_data(context: Context, prepared: Prepared) -> None:
+def same_data(context: Context, prepared: Prepared) -> None:
+    """Refuse to go on with other images or labels than the run was started with.
+
+    Raises
+    ------
+    RunError : they have changed.
+    """
     record = context.journal.get("data")
     if record is not None and record.data != prepared.fingerprint:
         fact = f"The images or labels have changed since the run in {context.folder} was started."

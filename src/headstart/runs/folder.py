@@ -51,8 +51,8 @@ def open_journal(folder: Path, question: Mapping[str, Any], *, what: str = "plan
     if what == "plan" and "repeats" not in plan.detail:
         raise RunError(f"{folder} holds a run of an older version of headstart.", "Choose another --out.")
     before = plan.detail["options"]
-    changed = [key for key in question if before.get(key) != question[key]]
+    changed = [key for key in {**question, **before} if before.get(key) != question.get(key)]
     if changed:
-        listed = ", ".join(f"{key}: {before.get(key)} there, {question[key]} now" for key in changed)
+        listed = ", ".join(f"{key}: {before.get(key)} there, {question.get(key)} now" for key in changed)
         raise RunError(f"{folder} holds another run ({listed}).", "Choose another --out, or repeat that run's options.")
     return journal

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from headstart.advice import Calibration, Plan, Unit, make_plan
+from headstart.advice import Calibration, Plan, Unit, make_plan, plan_races
 from headstart.backbones import load
 from headstart.backbones.adapters import no_peft
 from headstart.errors import OptionError
@@ -25,10 +25,7 @@ def planned(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, s
     """The record ``plan``: some seconds of measuring, and what the budget allows by them."""
     options, split = context.options, prepared.split
     rows, left_out = _possible(rows, options)
-    context.progress("measuring this machine", 0, 1)
-    calibrations = calibrate(options.backbones, rows, size=options.size, k=prepared.k, device=context.device)
-    give_back_memory()
-    context.progress("measuring this machine", 1, 1)
+    calibrations = _measured(context, prepared, rows)
     spent = time.perf_counter() - started
     counts = (len(split.train), len(split.val), len(split.test))
     plan = make_plan(
@@ -65,6 +62,33 @@ def _possible(rows: Sequence[Strategy], options: Options) -> tuple[Sequence[Stra
         )
     notes += tuple(f"Not tried, since {fact}: {row.title}." for row in needing)
     return [row for row in rows if not row.needs_classifier], notes
+
+
+def planned_races(
+    context: Context, prepared: Prepared, row: Strategy, *, races: int, scored: int, started: float
+) -> Record:
+    """The record ``plan`` of a back-test: as many epochs for every network as the budget allows."""
+    calibrations, options, split = _measured(context, prepared, [row]), context.options, prepared.split
+    spent = time.perf_counter() - started
+    plan = plan_races(
+        row.name,
+        calibrations,
+        races=races,
+        budget=options.budget,
+        spent=spent,
+        counts=(len(split.train), len(split.val), scored),
+        classes=prepared.k,
+    )
+    return _plan_record(context, plan, calibrations, spent=spent)
+
+
+def _measured(context: Context, prepared: Prepared, rows: Sequence[Strategy]) -> dict[str, Calibration]:
+    options = context.options
+    context.progress("measuring this machine", 0, 1)
+    calibrations = calibrate(options.backbones, rows, size=options.size, k=prepared.k, device=context.device)
+    give_back_memory()
+    context.progress("measuring this machine", 1, 1)
+    return calibrations
 
 
 def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibration], *, spent: float) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,27 @@ def read(labelled: Labelled, asked: Reading, *, cache: Path, progress: Callable[
         classes=labelled.task.classes,
     )
     return Prepared(labelled, looked, duplicates, groups, parts, looked.fingerprint(labelled.y))
+
+
+def redrawn(prepared: Prepared, asked: Reading) -> Prepared:
+    """Training and validation part drawn anew with the seed asked for; the test part, and what is aside, stay.
+
+    Parts that the data themselves give stay as they are.
+    """
+    kept, labelled = prepared.split, prepared.labelled
+    given = list(labelled.parts or [None] * len(labelled))
+    for i in kept.test.tolist():
+        given[i] = "test"
+    parts = split(
+        prepared.y,
+        prepared.groups,
+        seed=asked.seed,
+        fractions=asked.split,
+        given=given,
+        broken=list(kept.reasons.items()),
+        classes=labelled.task.classes,
+    )
+    return replace(prepared, split=replace(parts, leaks=kept.leaks))
 
 
 def write_split(context: Context, prepared: Prepared) -> None:

@@ -91,8 +91,10 @@ def rank(
     drawn = ranking.halves(y, prepared.groups[indices], count=count, seed=seed)
     found = []
     for name in asked.backbones:
-        inputs = _inputs(load(name, size=size), prepared, indices, device=place, progress=progress)
-        found.append(_score(name, rows, inputs, y=y, drawn=drawn, progress=progress))
+        backbone = load(name, size=size)
+        features = extract(backbone, prepared.survey, indices, cache=cache_folder(), device=place, progress=progress)
+        inputs = inputs_of(backbone, features.at("top"))
+        found.append(score_all(name, rows, inputs, y=y, drawn=drawn, progress=progress))
         give_back_memory()
     return _ranked(asked, rows, found, prepared=prepared, images=len(indices))
 
@@ -137,12 +139,8 @@ def scored_images(prepared: Prepared) -> np.ndarray:
     return evenly(indices, prepared.y, max(2 * prepared.k, MOST))
 
 
-def _inputs(
-    backbone: Backbone, prepared: Prepared, indices: np.ndarray, *, device: torch.device, progress: Progress
-) -> dict[str, np.ndarray]:
-    """What scores need of these images: features, and the source's probabilities where it has a classifier."""
-    features = extract(backbone, prepared.survey, indices, cache=cache_folder(), device=device, progress=progress)
-    z = features.at("top")
+def inputs_of(backbone: Backbone, z: np.ndarray) -> dict[str, np.ndarray]:
+    """What scores need of images: features at the top, and the source's probabilities where it has a classifier."""
     found = {"features": z}
     if "logits" in backbone.cuts:
         with torch.inference_mode():
@@ -151,7 +149,7 @@ def _inputs(
     return found
 
 
-def _score(
+def score_all(
     name: str,
     rows: Sequence[Score],
     inputs: dict[str, np.ndarray],

@@ -17,8 +17,8 @@ LEVEL = 0.99
 
 
 @dataclass(frozen=True)
-class Race:
-    """A strategy that trains, beside those that have finished before it; the others never lose.
+class Rivals:
+    """Those that have finished before a strategy that trains; one that only fits a head has none.
 
     It is decided by records and by predictions that are kept: resuming a run drops the same ones.
     """
@@ -27,7 +27,7 @@ class Race:
     prepared: Prepared
     row: Strategy
 
-    def rival(self, replicate: int) -> float | None:
+    def loss(self, replicate: int) -> float | None:
         """The lowest loss of a transferred training before, on the same inner images of a replicate.
 
         None for a control, whose training is what transfer is measured against.
@@ -42,7 +42,7 @@ class Race:
                 losses += [points[0]["loss"], points[curves[replicate]["best_epoch"]]["loss"]]
         return min(losses, default=None)
 
-    def lost(self, kept: Sequence[tuple[np.ndarray, np.ndarray]], *, of: int) -> str:
+    def beat(self, kept: Sequence[tuple[np.ndarray, np.ndarray]], *, of: int) -> str:
         """Why no further fold is worth its time, from the (images, probabilities) of those that ran; or empty.
 
         On them it is shown to be worse than the best one before by more than the margin.

@@ -11,7 +11,7 @@ import pytest
 
 from headstart.records import Journal, Record
 from headstart.runs.context import keep_predictions
-from headstart.runs.racing import Race
+from headstart.runs.dropping import Rivals
 from headstart.strategies import TABLE
 
 N, FOLDS = 150, 3
@@ -32,7 +32,7 @@ def finished(folder: Path, journal: Journal, name: str, right: float, curves: li
 
 
 @pytest.fixture
-def race(tmp_path: Path) -> Any:
+def rivals(tmp_path: Path) -> Any:
     journal = Journal(tmp_path / "records.jsonl")
     options = SimpleNamespace(metric="accuracy", margin=0.005)
     context: Any = SimpleNamespace(folder=tmp_path, journal=journal, options=options)
@@ -42,7 +42,7 @@ def race(tmp_path: Path) -> Any:
     finished(tmp_path, journal, "last_block", 0.8, [curve, {**curve, "best_epoch": 0}])
     finished(tmp_path, journal, "scratch", 0.99, [{"points": [{"loss": 0.01}], "best_epoch": 0}])
     finished(tmp_path, journal, "norms", 0.99, [{"points": [{"loss": 0.01}], "best_epoch": 0}], dropped="Dropped.")
-    return lambda name: Race(context, prepared, TABLE[name])
+    return lambda name: Rivals(context, prepared, TABLE[name])
 
 
 def first(right: float) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -50,18 +50,18 @@ def first(right: float) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(np.arange(N // FOLDS), shares(right, 7)[: N // FOLDS])]
 
 
-def test_it_is_dropped_only_where_it_is_shown_to_be_worse_than_the_best_that_stayed(race: Any) -> None:
-    said = race("all").lost(first(0.3), of=FOLDS)
+def test_it_is_dropped_only_where_it_is_shown_to_be_worse_than_the_best_that_stayed(rivals: Any) -> None:
+    said = rivals("all").beat(first(0.3), of=FOLDS)
     assert said.startswith("Dropped after 1 of 3 trainings: ") and said.endswith(f"than {TABLE['probe'].title}.")
-    assert race("scratch").lost(first(0.3), of=FOLDS) == said
-    assert race("all").lost(first(0.85), of=FOLDS) == ""
-    assert race("all").lost([], of=FOLDS) == ""
+    assert rivals("scratch").beat(first(0.3), of=FOLDS) == said
+    assert rivals("all").beat(first(0.85), of=FOLDS) == ""
+    assert rivals("all").beat([], of=FOLDS) == ""
 
 
-def test_what_only_fits_a_head_is_never_dropped(race: Any) -> None:
-    assert race("frozen_random").lost(first(0.1), of=FOLDS) == ""
+def test_what_only_fits_a_head_is_never_dropped(rivals: Any) -> None:
+    assert rivals("frozen_random").beat(first(0.1), of=FOLDS) == ""
 
 
-def test_the_rival_is_the_lowest_loss_of_a_transferred_training_on_the_same_replicate(race: Any) -> None:
-    assert (race("all").rival(0), race("all").rival(1), race("all").rival(2)) == (0.4, 0.9, None)
-    assert race("scratch").rival(0) is None
+def test_the_rival_is_the_lowest_loss_of_a_transferred_training_on_the_same_replicate(rivals: Any) -> None:
+    assert (rivals("all").loss(0), rivals("all").loss(1), rivals("all").loss(2)) == (0.4, 0.9, None)
+    assert rivals("scratch").loss(0) is None
