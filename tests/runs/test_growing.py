@@ -225,7 +225,7 @@ def test_a_class_without_a_label_starts_below_the_others(
     real: Callable[..., Any] = growing.fine_tune.__globals__["_start"]
 
     def starting(*arguments: Any, **more: Any) -> Any:
-        seen.append((real(*arguments, **more).head, more["fit"], arguments[1]))
+        seen.append((real(*arguments, **more)[0].head, more["fit"], arguments[1]))
         return real(*arguments, **more)
 
     monkeypatch.setitem(growing.fine_tune.__globals__, "_start", starting)

@@ -59,6 +59,7 @@ def adapt(backbone: Backbone, *, rank: int = RANK, alpha: int = ALPHA) -> None:
     --------
     >>> from headstart.backbones import load_random
     >>> backbone = load_random("resnet18", size=32, seed=0)
+    >>> backbone.cut_off_top()
     >>> adapt(backbone)
     >>> coverage(backbone)
     'Low-rank adapters (rank 8) stand beside 20 of 20 linear layers and convolutions.'
