@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
@@ -41,7 +42,7 @@ def adapted_fit(small_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> Fit:
     def farther_is_better(model: nn.Module, _: object) -> Scores:
         """Else the best epoch of so small a training may be the one before the first, without any adapter."""
         moved = [p.detach().abs().sum().item() for name, p in model.named_parameters() if ".lora_B." in name]
-        return Scores(-sum(moved), 0.0)
+        return Scores(np.full(2, -sum(moved)), 0.0)
 
     monkeypatch.setattr(plan, "FEWEST_VALIDATION", 10)
     monkeypatch.setattr(fitting, "reach_verdict", for_adapters)
