@@ -18,10 +18,10 @@ QUICK = ("--backbone", "random/test_resnet", "--size", "32", "--replicates", "1"
 def test_trained_curves_as_sentences_and_as_one_document(
     headstart: Command, digits_folder: Path, tmp_path: Path
 ) -> None:
-    told = headstart("labels", digits_folder, *QUICK, "--out", tmp_path / "run", "--budget", "35s")
+    told = headstart("labels", digits_folder, *QUICK, "--out", tmp_path / "run", "--budget", "28s")
     assert told.returncode == 0, told.stderr
     assert "Instead, fine-tuning everything brings " in told.stdout or "the budget does not hold" in told.stdout
-    again = headstart("labels", digits_folder, *QUICK, "--out", tmp_path / "run", "--budget", "35s", "--json")
+    again = headstart("labels", digits_folder, *QUICK, "--out", tmp_path / "run", "--budget", "28s", "--json")
     assert again.returncode == 0 and again.stdout.count("\n") == 1
     trained = json.loads(again.stdout)["trained"]
     for curve in trained["curves"]:
@@ -30,10 +30,9 @@ def test_trained_curves_as_sentences_and_as_one_document(
     assert drawn.returncode == 0 and drawn.stdout.strip() == str(tmp_path / "run" / "curves.svg")
 
 
-def test_labels_refuses_what_would_not_be_kept(headstart: Command, digits_folder: Path, tmp_path: Path) -> None:
-    for words in (QUICK, (*QUICK[:-1], "--out", tmp_path / "run"), (*QUICK, "--out", digits_folder / "run")):
-        done = headstart("labels", digits_folder, *words)
-        assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
+def test_labels_refuses_what_would_not_be_kept(headstart: Command, digits_folder: Path) -> None:
+    done = headstart("labels", digits_folder, *QUICK)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.endswith("Give --out RUN.\n")
 
 
 def found(*, replicates: int, at: Forecast | None) -> Labels:
