@@ -2,6 +2,7 @@
 """Is the advice right? Brute force on subsets of real cases: every strategy trained to the end, judged on test images.
 
 python bench/advice.py [design|judge|truth]    run the cells of that part of bench/grids/advice.toml not recorded yet
+python bench/advice.py table                   print the table of what is recorded
 
 One cell is one process with one thread; two run side by side. A cell's record: what each strategy scored on the images
 that a run would compare it on, image by image, its curves and processor seconds, and its test accuracy once it is
@@ -36,7 +37,7 @@ Row = dict[str, Any]
 Cell = tuple[str, int, int]
 
 
-def cells(part: str) -> list[Cell]:
+def cells_of(part: str) -> list[Cell]:
     """Case, labelled images and seed of every cell, all sizes of a seed before the next one."""
     told = GRID[part]
     cases = told["cases"] if "cases" in told else [told["case"]]
@@ -63,7 +64,7 @@ def images_of(case: str) -> int:
 
 def run(part: str) -> None:
     """All cells of a part that are not recorded, two at a time."""
-    missing = [cell for cell in cells(part) if not done(*cell)]
+    missing = [cell for cell in cells_of(part) if not done(*cell)]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         list(pool.map(one_process, missing))
 
@@ -299,9 +300,40 @@ def one_cell(case: str, n: str, seed: str) -> None:
         file.write(json.dumps(row) + "\n")
 
 
+def table() -> None:
+    """Markdown: a line a cell; what was chosen on the images that a run compares on, judged on the others."""
+    print("| case | labels | seed | best frozen | best of all | oracle | from scratch | frozen random |", end="")
+    print(" frozen / all, processor time |\n|---|---|---|---|---|---|---|---|---|")
+    for row in sorted(recorded(), key=lambda row: (row["case"], row["n"], row["seed"])):
+        tried = row["strategies"]
+        judged = {key: one for key, one in tried.items() if "test" in one}
+        frozen = {key: one for key, one in judged.items() if key.startswith("probe")}
+        chosen, best = (max(among, key=lambda key: among[key]["value"]) for among in (frozen, judged))
+        oracle = max(judged, key=lambda key: judged[key]["test"])
+        cells = [f"{said(key)} {100 * judged[key]['test']:.1f}" for key in (chosen, best, oracle)]
+        cells += [control(tried[key]) if key in tried else "not run" for key in ("scratch", "frozen_random")]
+        spent = sum(tried[key]["cpu_s"] for key in frozen) / sum(one["cpu_s"] for one in tried.values())
+        print(f"| {row['case']} | {row['n']} | {row['seed']} | {' | '.join(cells)} | {spent:.2f} |")
+    wanted = [cell for part in ("design", "judge", "truth") for cell in cells_of(part)]
+    print(f"\n{len(recorded())} of {len(wanted)} cells have run; the others are open.")
+
+
+def said(key: str) -> str:
+    """A strategy, with the network where that is not the grid's own."""
+    row, _, backbone = key.partition("/")
+    return f"`{row}`" + (f" {backbone.rpartition('_')[2]}" if backbone else "")
+
+
+def control(one: Row) -> str:
+    """Test accuracy where it was trained on all labels; else what it had on validation, in brackets."""
+    return f"{100 * one['test']:.1f}" if "test" in one else f"({100 * one['value']:.1f} on validation)"
+
+
 if __name__ == "__main__":
     asked = sys.argv[1:]
-    if asked[:1] == ["cell"]:
+    if asked == ["table"]:
+        table()
+    elif asked[:1] == ["cell"]:
         one_cell(*asked[1:])
     elif set(asked) <= {"design", "judge", "truth"}:
         for part in asked or ("design", "judge", "truth"):

@@ -33,6 +33,7 @@ JOBS = (
     "labels.py",
     "labels.py trained",
     "study.py",
+    "advice.py",
     "safety.py kills",
     "safety.py flips",
 )
