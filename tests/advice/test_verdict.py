@@ -234,3 +234,5 @@ def test_what_was_dropped_is_neither_chosen_nor_the_best() -> None:
     }
     found = decide(candidates, to_best=to_best, to_control=None, margin=MARGIN, n=300)
     assert (found.chosen, found.best, found.kind) == ("all", "all", "train_all")
+    said = f"{LAST[:1].upper()}{LAST[1:]} was dropped before its end: on what it ran, {ALL} is ahead by"
+    assert any(reason.startswith(said) for reason in found.reasons)

@@ -373,3 +373,20 @@ def test_what_was_found_is_found_again_when_a_run_goes_on(
     assert one.detail == other.detail and one.recipe == other.recipe and one.metrics == other.metrics
     name = "work/surgical-predictions.safetensors"
     assert (whole / name).read_bytes() == (broken / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_what_is_dropped_half_trained_is_marked_and_never_chosen(
+    small_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headstart.runs.dropping.Rivals.loss", lambda *_: -1e9)
+    monkeypatch.setattr("headstart.training.recipe.EARLIEST_RUNG", 1)
+    run = small_fit(tmp_path / "run", strategy="all")
+    (tuned,) = [r for r in run.records if r.what == "candidate" and r.strategy == "all"]
+    plan = run.records.get("plan")
+    assert plan is not None
+    (epochs,) = [share["all"] for share in plan.detail["epochs"].values()]
+    (curve,) = tuned.detail["curves"]
+    assert len(curve["points"]) - 1 == epochs // 2 and tuned.detail["dropped"].startswith("Dropped in training 1 of ")
+    assert run.verdict.chosen == "probe"
+    assert any("was dropped before its end" in reason for reason in run.records.get("verdict").detail["reasons"])

@@ -146,6 +146,9 @@ def test_it_is_dropped_where_twice_its_last_gain_and_two_errors_do_not_reach_the
     assert stop(curve, recipe, rival=optimistic + 1e-6) == ""
     assert stop(curve, recipe, rival=optimistic - 1e-6).startswith("even an optimistic continuation")
     assert stop(curve, recipe) == ""
+    assert not curve.behind
+    curve.stopped = stop(curve, recipe, rival=optimistic - 1e-6)
+    assert curve.behind
     assert stop(curve_of([3.0, 2.5, 2.0, 1.9], rung=4), recipe, rival=0.0) == ""  # the rung has not come
     assert (replace(recipe, epochs=7).rung, replace(recipe, gradual=True).rung) == (0, 0)
 

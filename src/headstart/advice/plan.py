@@ -153,18 +153,14 @@ def make_plan(
     dearest = max(calibrations, key=lambda name: (len(shares[name]), calibrations[name].forward))
     repeats = 1
     if folds and shares[dearest]:
-        repeats = _repeats(costs[dearest], shares[dearest], trials[dearest], heads=2 * heads[dearest], seconds=left)
+        anew = heads[dearest] + cost_of_control
+        repeats = _repeats(costs[dearest], shares[dearest], trials[dearest], heads=anew, seconds=left)
     units = [
         Unit(f"probe/{name}", f"features and heads of {name}", extraction[name] + heads[name]) for name in calibrations
     ]
     if controls:
-        units.append(
-            Unit(
-                "candidate/frozen_random",
-                TABLE["frozen_random"].title,
-                cost_of_control + (repeats - 1) * heads[dearest],
-            )
-        )
+        # Each repeat has another random network, with features of its own.
+        units.append(Unit("candidate/frozen_random", TABLE["frozen_random"].title, repeats * cost_of_control))
     for row, epochs in shares[dearest].items():
         cost = costs[dearest][row]
         tried = trials[dearest][row]

@@ -23,7 +23,7 @@ MOST_IMAGES = 50
 class Candidate:
     """A finalist as its record tells it: `value` is the metric as a share, `what` says in words what to do.
 
-    `dropped` ones were shown to be worse than another before all of their folds had run, and are never chosen.
+    `dropped` ones were shown to fall behind another before they had run to their end, and are never chosen.
     """
 
     strategy: str
@@ -166,6 +166,10 @@ def _about_ladder(
         if candidate is best:
             continue
         difference = to_best[candidate.strategy]
+        if candidate.dropped:
+            ahead = f"on what it ran, {TABLE[best.strategy].title} is ahead by {_points(difference)}"
+            reasons.append(f"{_capital(TABLE[candidate.strategy].title)} was dropped before its end: {ahead}.")
+            continue
         shown = "shown to be worse" if not _not_shown_worse(difference, margin) else "not shown to be worse"
         reasons.append(
             f"{_capital(TABLE[candidate.strategy].title)} is {shown} than {TABLE[best.strategy].title} "

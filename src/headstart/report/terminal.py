@@ -97,6 +97,7 @@ def candidate_table(records: Sequence[Record], *, verdict: Record | None = None)
         cells.append(wording.seconds(record.cost.get("seconds")))
         cells.append(wording.fraction(record.detail.get("trainable"), record.detail.get("parameters")))
         mark = "chosen" if record.strategy == chosen else "control" if control else ""
+        mark = " ".join(filter(None, (mark, "dropped" if record.detail.get("dropped") else "")))
         table.add_row(_said(name, style), _said(mark, style), *(_said(cell, style) for cell in cells))
     return table
 

@@ -77,8 +77,7 @@ def run_candidate(
     rivals = Rivals(context, prepared, row) if raced else None
     dropped = ""
     for number, part in enumerate(parts):
-        dropped = rivals.beat(kept, of=len(parts)) if rivals else ""
-        if dropped:
+        if rivals and (dropped := rivals.beat(kept, of=len(parts))):
             break
         name, rival = f"{label}-{number}", rivals.loss(number) if rivals else None
         seeded = replace(context, options=replace(context.options, seed=part.seed))
@@ -87,6 +86,9 @@ def run_candidate(
         keep_predictions(path, part.judge, probabilities(context, prepared, one.model, part.judge))
         kept.append(kept_predictions(path))
         trained.append(one)
+        if one.curve and one.curve.behind:
+            dropped = f"Dropped in training {number + 1} of {len(parts)}: {one.curve.stopped}."
+            break
     indices = np.concatenate([indices for indices, _ in kept])
     shares = np.concatenate([shares for _, shares in kept])
     together = f"work/{label}-predictions.safetensors"

@@ -46,7 +46,7 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
     )
     over_random = [("probe", "frozen_random")] if {"probe", "frozen_random"} <= predicted.keys() else []
     facts = _facts(context, prepared, records, over_random=next(iter(compare(over_random).values()), None))
-    whole = {name: p for name, p in predicted.items() if len(p) == len(y)}
+    whole = {r.strategy: predicted[r.strategy] for r in records if not r.detail["dropped"]}
     winner = best_of(y, whole, groups, metric=metric)
     record = _record(
         context,

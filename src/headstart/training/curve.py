@@ -14,6 +14,7 @@ from headstart.training.recipe import Recipe
 
 Losses = NDArray[np.float64]
 
+BEHIND = "even an optimistic continuation stayed above the loss of a cheaper training"
 SHOWN = 2.0
 """Standard errors above the lowest loss from which a loss is said to have increased."""
 
@@ -83,6 +84,11 @@ class Curve:
         return bool(self.points) and self.lowest_epoch == self.points[-1].epoch
 
     @property
+    def behind(self) -> bool:
+        """Whether it was dropped half-trained, since a cheaper training had a loss that it would not reach."""
+        return self.stopped.startswith(BEHIND)
+
+    @property
     def epoch(self) -> int:
         """The last one that is finished."""
         return self.points[-1].epoch
@@ -134,7 +140,7 @@ def stop(curve: Curve, recipe: Recipe, *, rival: float | None = None) -> str:
     if len(lately) == recipe.patience and all(p.loss - lowest > SHOWN * p.error for p in lately):
         return f"the validation loss had been above its lowest for {recipe.patience} epoch{'s' * (recipe.patience > 1)}"
     if rival is not None and last.epoch == recipe.rung and _optimistic(curve) > rival:
-        return f"even an optimistic continuation stayed above the loss of a cheaper training ({rival:.2f})"
+        return f"{BEHIND} ({rival:.2f})"
     return "all planned epochs were done" if last.epoch >= recipe.epochs else ""
 
 

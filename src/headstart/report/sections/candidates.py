@@ -68,6 +68,7 @@ def _row(run: Run, record: Record) -> dict[str, Any]:
         "chosen": record.strategy == run.chosen,
         "best": run.verdict is not None and record.strategy == run.verdict.detail.get("best"),
         "control": record.strategy in wording.CONTROLS,
+        "dropped": str(record.detail.get("dropped") or ""),
         "value": wording.estimate(record.metrics),
         "log_loss": wording.decimal(record.metrics.get("log_loss")),
         "difference": wording.points(*paired, unit="") if paired else wording.MISSING,
