@@ -66,7 +66,7 @@ CASES = {
     "the probe is within the margin of the best": (
         Case({"probe": 0.897, "all": 0.9, "scratch": 0.6}, {"probe": (-0.004, 0.01)}, HELPS),
         ("freeze", "probe", "all", "helps"),
-        r"^Freeze the net .*: nothing dearer is shown to bring more than 0\.5 points\.$",
+        r"^Freeze the net .*: nothing dearer brought more than 0\.5 points\.$",
     ),
     "fine-tuning the last block is shown to be needed and enough": (
         Case(
@@ -84,7 +84,7 @@ CASES = {
             {"probe": (0.1, 0.3), "upper_half": (-0.01, 0.012)},
         ),
         ("finetune", "upper_half", "all", "cannot_tell"),
-        r"^Fine-tune the upper half of the net: nothing dearer is shown",
+        r"^Fine-tune the upper half of the net: nothing dearer brought more",
     ),
     "everything must be trained": (
         Case(
@@ -97,18 +97,24 @@ CASES = {
     ),
     "seems better and is not shown to be": (
         Case({"probe": 0.86, "all": 0.9, "scratch": 0.6}, {"probe": (-0.01, 0.09)}, HELPS),
-        ("cannot_tell", "probe", "all", "helps"),
+        ("cannot_tell", "all", "all", "helps"),
         r"^Cannot tell whether it pays to fine-tune all of the net: \+4\.0 points .* "
-        rf"over {re.escape(PROBE)}\. Until it is shown, freeze the net",
+        rf"over {re.escape(PROBE)}\. It did better here, so it is what you get; to freeze the net .* may do as well\.$",
     ),
     "seems better than the middle of the ladder and is not shown to be": (
         Case({"probe": 0.6, "last_block": 0.86, "all": 0.9}, {"probe": (0.2, 0.4), "last_block": (-0.01, 0.09)}),
+        ("cannot_tell", "all", "all", "cannot_tell"),
+        rf"\+4\.0 points .* over {re.escape(LAST)}\. It did better .*; to fine-tune the last block of the net may do as well",
+    ),
+    "within the margin of the best, and a cheaper one is not shown to be worse": (
+        Case({"probe": 0.85, "last_block": 0.898, "all": 0.9}, {"probe": (-0.01, 0.11), "last_block": (-0.03, 0.034)}),
         ("cannot_tell", "last_block", "all", "cannot_tell"),
-        rf"\+4\.0 points .* over {re.escape(LAST)}\. Until it is shown, fine-tune the last block",
+        rf"whether it pays to fine-tune all of the net: \+5\.0 points .* over {re.escape(PROBE)}\. "
+        r"To fine-tune the last block of the net is within the margin, and what you get; to freeze the net",
     ),
     "no interval": (
         Case({"probe": 0.8, "all": 0.9, "scratch": 0.6}, {"probe": (None, None)}, (None, None)),
-        ("cannot_tell", "probe", "all", "cannot_tell"),
+        ("cannot_tell", "all", "all", "cannot_tell"),
         r"\+10\.0 points \(no interval\)",
     ),
     "one candidate": (
@@ -166,6 +172,7 @@ def test_every_step_of_the_ladder_is_told_with_its_interval() -> None:
         "the difference is +20.0 points (90% interval +10.0 to +30.0)."
     ) in said
     assert f"{ALL[0].upper() + ALL[1:]} is not shown to be worse than {LAST}" in said
+    assert len([s for s in said.splitlines() if "the difference is" in s]) == 2
 
 
 @pytest.mark.parametrize(

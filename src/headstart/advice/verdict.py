@@ -71,7 +71,10 @@ def decide(
     margin: float,
     n: int,
 ) -> Verdict:
-    """The cheapest transferred candidate that is not shown to be worse than the best by more than `margin`.
+    """The cheapest transferred candidate within `margin` of the best; *cannot tell* where a cheaper one may be as good.
+
+    A cheaper one may be as good where it is not shown to be worse than the best by more than `margin`. What did
+    better is handed back all the same: its training is paid for, and its value is the best guess there is.
 
     Parameters
     ----------
@@ -95,14 +98,17 @@ def decide(
         sentence = f"Transfer {does} here: to {control.what} {than}. {_capital(handed.what)}."
         return Verdict("no_transfer", sentence, tuple(reasons), handed.strategy, best.strategy, transfer)
     stayed = [c for c in transferred if not c.dropped]
-    chosen = next(c for c in stayed if c is best or _not_shown_worse(to_best[c.strategy], margin))
-    reasons = _about_ladder(transferred, chosen, best, to_best=to_best, margin=margin) + reasons
-    if chosen is not best and best.value - chosen.value > margin:
-        difference = to_best[chosen.strategy]
+    chosen = next(c for c in stayed if c is best or best.value - c.value <= margin)
+    cheaper = stayed[: stayed.index(chosen)]
+    doubted = next((c for c in cheaper if _not_shown_worse(to_best[c.strategy], margin)), None)
+    reasons = _about_ladder(transferred, best, to_best=to_best, margin=margin) + reasons
+    if doubted is not None:
+        difference = to_best[doubted.strategy]
         reasons.append(_what_would_decide(difference, margin, n))
+        handed = "It did better here, so it is" if chosen is best else f"To {chosen.what} is within the margin, and"
         sentence = (
-            f"Cannot tell whether it pays to {best.what}: {_points(difference)} over {TABLE[chosen.strategy].title}. "
-            f"Until it is shown, {chosen.what}."
+            f"Cannot tell whether it pays to {best.what}: {_points(difference)} over {TABLE[doubted.strategy].title}. "
+            f"{handed} what you get; to {doubted.what} may do as well."
         )
         return Verdict("cannot_tell", sentence, tuple(reasons), chosen.strategy, best.strategy, transfer)
     sentence = f"{_capital(chosen.what)}: {_because(transferred, chosen, best, to_best=to_best, margin=margin)}."
@@ -129,7 +135,7 @@ def _because(
     if chosen is best and chosen.strategy == "probe":
         return "nothing that was fine-tuned did better"
     if chosen is not best:
-        return f"nothing dearer is shown to bring more than {100 * margin:g} points"
+        return f"nothing dearer brought more than {100 * margin:g} points"
     cheapest = transferred[0]
     return f"{_points(to_best[cheapest.strategy])} over {TABLE[cheapest.strategy].title}"
 
@@ -153,14 +159,9 @@ def _transfer(difference: Difference | None, margin: float) -> Transfer:
 
 
 def _about_ladder(
-    transferred: Sequence[Candidate],
-    chosen: Candidate,
-    best: Candidate,
-    *,
-    to_best: Mapping[str, Difference],
-    margin: float,
+    transferred: Sequence[Candidate], best: Candidate, *, to_best: Mapping[str, Difference], margin: float
 ) -> list[str]:
-    """A sentence for each step of the ladder below and beside the chosen one."""
+    """A sentence for each step of the ladder below and beside the best one."""
     reasons = []
     for candidate in transferred:
         if candidate is best:
