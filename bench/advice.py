@@ -69,11 +69,11 @@ def run(part: str) -> None:
         list(pool.map(one_process, missing))
 
 
-def one_process(cell: Cell) -> None:
+def one_process(cell: Cell, *, script: str = __file__, what: str = "") -> None:
     """A cell in a process of its own; one that cannot run stays open, and does not hold up the others."""
     threads = str(GRID["threads"])
     told = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "OMP_WAIT_POLICY": "passive"}
-    command = [sys.executable, "-W", "ignore", __file__, "cell", *map(str, cell)]
+    command = [sys.executable, "-W", "ignore", script, "cell", *filter(None, [what]), *map(str, cell)]
     if subprocess.run(command, env=os.environ | told).returncode:
         print("cannot run:", *cell, flush=True)
 

@@ -1,33 +1,38 @@
 #!/usr/bin/env python3
-"""What the verdict makes of the cells of bench/advice.py: its choice, what that loses, whether its intervals cover.
+"""The verdict on the cells of bench/advice.py: what its choice loses, whether intervals cover, what is said of noise.
 
-python bench/verdicts.py table     print the tables
+python bench/verdicts.py fit            run `headstart fit` on the cells of [fit] of bench/grids/advice.toml
+python bench/verdicts.py shuffled       run it on labels that were drawn anew: nothing is there to be learned
+python bench/verdicts.py table|noise    print the tables
 
-Nothing is trained here. The finalists of a cell are compared as a run compares them, from what each got right, image by
-image: `patient`, with every strategy at hand, and `frugal`, with the frozen networks alone. What either hands back is
-judged by its test accuracy in the records.
+`patient` and `frugal` train nothing: the finalists of a recorded cell are compared as a run compares them, from what
+each got right, image by image; with every strategy at hand, or the frozen networks alone. `fit` is the command itself.
+What is handed back is judged on the images of the case that are not in the cell.
 """
 
 from __future__ import annotations
 
+import csv
+import json
+import resource
+import subprocess
 import sys
 from collections import Counter
-from itertools import pairwise
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from statistics import mean
 from typing import Any
 
 import numpy as np
-from advice import GRID, HERE, recorded, unpacked
 
-sys.path.insert(0, str(HERE.parent / "src"))
+from advice import GRID, HERE, RUNS, SIDE_BY_SIDE, cells_of, one_process, recorded, subset, unpacked
 
 MARGIN = 0.005
 LADDER = ("probe", "last_block", "upper_half", "all")
 CONTROLS = ("frozen_random", "scratch")
-BARS = {"mean": 1.0, "worst": 2.0, "cost": 0.1, "covered": 0.85}
-FEWEST_DRAWS = 5
-"""Of a difference on the test images, whose mean is taken for the truth."""
+FITTED = HERE / "records/verdicts.jsonl"
 Row = dict[str, Any]
+Pair = tuple[str, str]
 
 
 def frozen(cell: Row) -> str:
@@ -36,14 +41,14 @@ def frozen(cell: Row) -> str:
     return max(probes, key=lambda key: cell["strategies"][key]["value"])
 
 
-def best(cell: Row, key: str = "value") -> str:
-    """The best of all that was trained on all labels: by validation (`value`: a patient user), or by `test` (oracle)."""
+def best(cell: Row, by: str = "value") -> str:
+    """The best of all that was trained on all labels, by validation (`value`: a patient user) or by `test` (oracle)."""
     judged = [name for name, one in cell["strategies"].items() if "test" in one]
-    return max(judged, key=lambda name: cell["strategies"][name][key])
+    return max(judged, key=lambda name: cell["strategies"][name][by])
 
 
-def differences(cell: Row, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Any]:
-    """Simultaneous 90 % intervals of these pairs, as a run makes them."""
+def compared(cell: Row, pairs: list[Pair]) -> dict[Pair, Any]:
+    """Simultaneous intervals of these pairs, as a run makes them."""
     from headstart.advice import Difference
     from headstart.advice.verdict import LEVEL
     from headstart.evidence import simultaneous
@@ -54,85 +59,210 @@ def differences(cell: Row, pairs: list[tuple[str, str]]) -> dict[tuple[str, str]
     return {pair: Difference(*pair, one.value, one.low, one.high) for pair, one in found.items()}
 
 
-def verdict(cell: Row, rows: tuple[str, ...]) -> Any:
-    """The decision of a run with these finalists, and which record stands for each."""
+def verdict(cell: Row, rows: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
+    """The decision of a run with these finalists, and which record stands for each of them."""
     from dataclasses import replace
 
     from headstart.advice import Candidate, decide
 
-    probe = frozen(cell)
-    named = {row: probe if row == "probe" else row for row in rows if row == "probe" or row in cell["strategies"]}
+    named = {row: frozen(cell) if row == "probe" else row for row in rows}
+    named = {row: key for row, key in named.items() if key in cell["strategies"]}
     value = {row: cell["strategies"][key]["value"] for row, key in named.items()}
     top = max((row for row in value if row not in CONTROLS), key=value.__getitem__)
-    others = [row for row in value if row not in CONTROLS and row != top]
-    controls = [row for row in value if row in CONTROLS]
-    to_best = differences(cell, [(named[top], named[row]) for row in others])
-    to_control = differences(cell, [(named[top], named[row]) for row in controls])
-    lowest = min(to_control.values(), key=lambda d: d.value)
+    to_best = compared(cell, [(named[top], named[row]) for row in value if row not in CONTROLS and row != top])
+    to_control = compared(cell, [(named[top], row) for row in value if row in CONTROLS])
+    called = {key: row for row, key in named.items()}
     decided = decide(
         [Candidate(row, value[row], row) for row in value],
-        to_best={row: replace(to_best[named[top], named[row]], a=top, b=row) for row in others},
-        to_control=replace(lowest, a=top),
+        to_best={called[d.b]: replace(d, a=top, b=called[d.b]) for d in to_best.values()},
+        to_control=replace(min(to_control.values(), key=lambda d: d.value), a=top),
         margin=MARGIN,
         n=cell["judged"],
     )
     return decided, named
 
 
-def judged(cell: Row) -> Row:
+def told(cell: Row) -> Row:
     """What the verdicts of a cell hand back, beside the best chosen on validation and on test, in points."""
     tried = cell["strategies"]
-    told: Row = {"best": best(cell), "oracle": best(cell, "test")}
+    top, row = best(cell), {"oracle": 100 * tried[best(cell, "test")]["test"]}
+    row["best"] = 100 * tried[top]["test"]
     for name, rows in (("patient", (*LADDER, *CONTROLS)), ("frugal", ("probe", "frozen_random"))):
         decided, named = verdict(cell, rows)
-        told[name], told[f"{name}_kind"] = named[decided.chosen], decided.kind
-        test = tried[told[name]].get("test")
-        told[f"{name}_loss"] = None if test is None else 100 * (tried[told["best"]]["test"] - test)
+        row[name] = 100 * tried[named[decided.chosen]]["test"]
+        row[f"{name}_kind"] = decided.kind
+        if name == "patient":
+            row["noise"] = within_noise(cell, top, named[decided.chosen])
     cost = {key: one["cpu_s"] for key, one in tried.items()}
-    cheap = sum(seconds for key, seconds in cost.items() if key.startswith("probe") or key == "frozen_random")
-    told["cost"] = cheap / sum(cost.values())
-    told["cost_apart"] = cheap / (sum(cost.values()) - cost.get("scratch", 0.0))
-    told["noise"] = noise(cell, told)
-    return told
+    spent = sum(seconds for key, seconds in cost.items() if key.startswith("probe") or key == "frozen_random")
+    row["cost"] = spent / sum(cost.values())
+    row["cost_apart"] = spent / (sum(cost.values()) - cost.get("scratch", 0.0))
+    return row
 
 
-def noise(cell: Row, told: Row) -> bool:
-    """Whether brute force itself cannot tell its best from what the patient verdict hands back, on the test images."""
+def within_noise(cell: Row, first: str, second: str) -> bool:
+    """Whether the test images do not tell the best of brute force from what is handed back."""
     from headstart.evidence import paired
 
-    first, second = (cell["strategies"][told[key]] for key in ("best", "patient"))
-    if told["best"] == told["patient"] or "test_right" not in second:
+    if first == second:
         return True
-    a, b = (unpacked(one["test_right"], cell["test"]).astype(int) for one in (first, second))
-    found = paired(np.ones(cell["test"], int), a, b, np.arange(cell["test"]), level=0.9)
+    n = cell["test"]
+    a, b = (unpacked(cell["strategies"][key]["test_right"], n).astype(int) for key in (first, second))
+    found = paired(np.ones(n, int), a, b, np.arange(n), level=0.9)
     return bool(found.low is None or found.low <= 0)
 
 
-def losses() -> None:
-    """Markdown: what each verdict loses to the best of brute force, a line a case and size."""
-    cells = {(c["case"], c["n"], c["seed"]): (c, judged(c)) for c in recorded()}
-    print("| case | labels | seeds | best of all | oracle | patient loses | frugal loses | frugal / all: cost |", end="")
-    print(" scratch apart | patient verdicts |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    means = []
+def table() -> None:
+    """Markdown: what each verdict loses to the best of brute force; then the coverage of its intervals."""
+    cells = {(c["case"], c["n"], c["seed"]): told(c) for c in recorded()}
+    fitted = {(r["case"], r["n"], r["seed"]): r for r in runs("fit")}
+    print(
+        "| case | labels | seeds | best of all | oracle | loss: patient | loss: frugal | loss: `fit` (seeds) ", end=""
+    )
+    print("| cost: frugal | scratch apart | patient says |\n|---|---|---|---|---|---|---|---|---|---|---|")
+    groups: dict[str, list[list[float]]] = {"patient": [], "frugal": [], "fit": []}
     for case in (*GRID["design"]["cases"], *GRID["judge"]["cases"]):
         for n in GRID["sizes"]:
-            these = [told for key, told in cells.items() if key[:2] == (case, n)]
-            rows = [c for key, (c, _) in cells.items() if key[:2] == (case, n)]
-            told = [told for _, told in these]
-            if not told:
-                print(f"| {case} | {n} | not run | | | | | | | |")
+            these = {key: row for key, row in cells.items() if key[:2] == (case, n)}
+            if these:
+                print(line(case, n, these, fitted, groups if case in GRID["judge"]["cases"] else {}))
+    for name, means in groups.items():
+        values = [mean(one) for one in means if one]
+        if values:
+            every = mean(value for one in means for value in one)
+            print(
+                f"\nJudged cases, {name}: {every:+.1f} points lost on average, {max(values):+.1f} at worst of a line."
+            )
+    tellings = [row for key, row in cells.items() if row["patient_kind"] == "cannot_tell"]
+    beyond = sum(not row["noise"] for row in tellings)
+    print(f"\n*Cannot tell* in {len(tellings)} of {len(cells)} cells; in {beyond} of them the test images can tell.")
+    coverage()
+
+
+def line(case: str, n: int, these: dict[Any, Row], fitted: dict[Any, Row], groups: dict[str, list[list[float]]]) -> str:
+    """One line of the table."""
+    rows = list(these.values())
+    losses = {name: [row["best"] - row[name] for row in rows] for name in ("patient", "frugal")}
+    losses["fit"] = [row["best"] - 100 * fitted[key]["test"] for key, row in these.items() if key in fitted]
+    for name, values in losses.items():
+        if name in groups:
+            groups[name].append(values)
+    ranges = [f"{mean(v):+.1f} ({min(v):+.1f} to {max(v):+.1f})" if v else "not run" for v in losses.values()]
+    ranges[-1] += f" ({len(losses['fit'])})"
+    kinds = Counter(row["patient_kind"] for row in rows).most_common()
+    words = [f"{mean(row[name] for row in rows):.1f}" for name in ("best", "oracle")]
+    costs = [f"{mean(row[name] for row in rows):.2f}" for name in ("cost", "cost_apart")]
+    said = ", ".join(f"{kind} {times}" for kind, times in kinds)
+    return f"| {' | '.join([case, f'{n}', f'{len(rows)}', *words, *ranges, *costs, said])} |"
+
+
+def coverage() -> None:
+    """How often the interval of a run covers the mean difference on the test images of all draws."""
+    case = GRID["truth"]["case"]
+    print(f"\n| {case}, labels | difference | draws | truth, points | covered |\n|---|---|---|---|---|")
+    hits: list[bool] = []
+    for n in GRID["truth"]["sizes"]:
+        cells = [cell for cell in recorded() if (cell["case"], cell["n"]) == (case, n)]
+        for pair in differences(cells):
+            both = [cell for cell in cells if all("test" in cell["strategies"].get(key, {}) for key in pair)]
+            if len(both) < GRID["truth"]["fewest_draws"]:
                 continue
-            top = [100 * c["strategies"][t["best"]]["test"] for c, t in zip(rows, told, strict=True)]
-            most = [100 * c["strategies"][t["oracle"]]["test"] for c, t in zip(rows, told, strict=True)]
-            kinds = ", ".join(f"{kind} {times}" for kind, times in Counter(t["patient_kind"] for t in told).most_common())
-            lost = {name: [t[f"{name}_loss"] for t in told if t[f"{name}_loss"] is not None] for name in ("patient", "frugal")}
-            means.append((case, n, mean(lost["patient"]), mean(lost["frugal"])))
-            ranges = [f"{mean(lost[name]):+.1f} ({min(lost[name]):+.1f} to {max(lost[name]):+.1f})" for name in lost]
-            costs = [f"{mean(t[key] for t in told):.2f}" for key in ("cost", "cost_apart")]
-            print(f"| {case} | {n} | {len(told)} | {mean(top):.1f} | {mean(most):.1f} | {' | '.join(ranges + costs)} | {kinds} |")
-    return None
+            truth = mean(cell["strategies"][pair[0]]["test"] - cell["strategies"][pair[1]]["test"] for cell in both)
+            found = [compared(cell, [pair])[pair] for cell in both]
+            covered = [d.low is None or d.low <= truth <= d.high for d in found]
+            hits += covered
+            print(f"| {n} | {' − '.join(pair)} | {len(both)} | {100 * truth:+.1f} | {sum(covered)} of {len(covered)} |")
+    if hits:
+        print(
+            f"\n90 % intervals cover in {sum(hits)} of {len(hits)} ({mean(hits):.0%}); bar: {GRID['truth']['bar']:.0%}."
+        )
+
+
+def differences(cells: list[Row]) -> Iterator[Pair]:
+    """Pairs of what is compared in these cells, dearer minus cheaper."""
+    keys = list(dict.fromkeys(key for cell in cells for key in cell["strategies"]))
+    yield from ((b, a) for i, a in enumerate(keys) for b in keys[i + 1 :])
+
+
+def runs(what: str) -> list[Row]:
+    """Recorded runs of the command."""
+    rows = [json.loads(text) for text in FITTED.read_text().splitlines()] if FITTED.exists() else []
+    return [row for row in rows if row["what"] == what]
+
+
+def run(what: str) -> None:
+    """All cells of a part that are not recorded, two at a time."""
+    told, known = GRID[what], {(row["case"], row["n"], row["seed"]) for row in runs(what)}
+    part = cells_of("judge" if what == "fit" else what)
+    missing = [cell for cell in part if cell[2] in told["seeds"] and cell not in known]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        list(pool.map(lambda cell: one_process(cell, script=__file__, what=what), missing))
+
+
+def one_cell(what: str, case: str, n: str, seed: str) -> None:
+    """`headstart fit` on a cell, and its model on the images that are not in it; one line."""
+    from headstart.bundle.save import rebuild
+    from headstart.runs.machine import machine
+
+    RUNS.mkdir(parents=True, exist_ok=True)
+    table, test = subset(case, int(n), int(seed))
+    if what == "shuffled":
+        table = drawn_anew(table, int(seed))
+    out = RUNS / f"{what}-{case}-{n}-{seed}"
+    words = ["fit", table, "--out", out, "--size", GRID["size"], "--seed", seed, "--split", "75/25/0", "--json"]
+    words += ["--budget", f"{GRID[what]['budget'][n]}s"]
+    for name in (GRID["backbone"], *GRID["frozen_only"]):
+        words += ["--backbone", name]
+    subprocess.run([sys.executable, "-m", "headstart", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    records = [json.loads(text) for text in (out / "records.jsonl").read_text().splitlines()]
+    said = next(record for record in records if record["what"] == "verdict")
+    search = sum(r["cost"].get("seconds", 0.0) for r in records if r["what"] in ("probed", "candidate"))
+    right = test.right(rebuild(out))
+    row: Row = {"what": what, "case": case, "n": int(n), "seed": int(seed), "kind": said["detail"]["kind"]}
+    row |= {key: said["detail"][key] for key in ("chosen", "transfer", "over_guessing", "comparisons")}
+    row |= {"tried": [r["strategy"] for r in records if r["what"] == "candidate"]}
+    row |= {
+        "test": float(right.mean()),
+        "cpu_s": used.ru_utime + used.ru_stime,
+        "search_s": search,
+        "machine": machine(),
+    }
+    with FITTED.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def drawn_anew(table: Any, seed: int) -> Any:
+    """The table with its labels permuted: image and label know nothing of each other."""
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    labels = np.random.default_rng(seed).permutation([row["label"] for row in rows])
+    made = table.with_name(f"shuffled-{table.name}")
+    with made.open("w") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "label", "split"))
+        writer.writerows((row["path"], label, row["split"]) for row, label in zip(rows, labels, strict=True))
+    return made
+
+
+def noise() -> None:
+    """Markdown: what is said of labels that were drawn anew."""
+    print("| case | labels | runs | no transfer | transfer said to help | accuracy on the other images, % | seconds |")
+    print("|---|---|---|---|---|---|---|")
+    for case, n in dict.fromkeys((row["case"], row["n"]) for row in runs("shuffled")):
+        rows = [row for row in runs("shuffled") if (row["case"], row["n"]) == (case, n)]
+        said = [sum(row["kind"] == "no_transfer" for row in rows), sum(row["transfer"] == "helps" for row in rows)]
+        right, seconds = (mean(row[key] for row in rows) for key in ("test", "cpu_s"))
+        print(f"| {case} | {n} | {len(rows)} | {said[0]} | {said[1]} | {100 * right:.1f} | {seconds:.0f} |")
 
 
 if __name__ == "__main__":
-    losses()
+    asked = sys.argv[1:]
+    if asked in (["table"], ["noise"]):
+        table() if asked == ["table"] else noise()
+    elif asked[:1] == ["cell"]:
+        one_cell(*asked[1:])
+    elif asked in (["fit"], ["shuffled"]):
+        run(asked[0])
+    else:
+        sys.exit(__doc__)

@@ -104,7 +104,7 @@ CASES = {
     "seems better than the middle of the ladder and is not shown to be": (
         Case({"probe": 0.6, "last_block": 0.86, "all": 0.9}, {"probe": (0.2, 0.4), "last_block": (-0.01, 0.09)}),
         ("cannot_tell", "all", "all", "cannot_tell"),
-        rf"\+4\.0 points .* over {re.escape(LAST)}\. It did better .*; to fine-tune the last block of the net may do as well",
+        rf"\+4\.0 points .* over {re.escape(LAST)}\. It did better .*; to fine-tune the last block .* may do as well",
     ),
     "within the margin of the best, and a cheaper one is not shown to be worse": (
         Case({"probe": 0.85, "last_block": 0.898, "all": 0.9}, {"probe": (-0.01, 0.11), "last_block": (-0.03, 0.034)}),
@@ -243,3 +243,21 @@ def test_what_was_dropped_is_neither_chosen_nor_the_best() -> None:
     assert (found.chosen, found.best, found.kind) == ("all", "all", "train_all")
     said = f"{LAST[:1].upper()}{LAST[1:]} was dropped before its end: on what it ran, {ALL} is ahead by"
     assert any(reason.startswith(said) for reason in found.reasons)
+
+
+@pytest.mark.parametrize(
+    ("low", "kind"), [(-0.01, "no_transfer"), (0.0, "no_transfer"), (0.01, "freeze"), (None, "freeze")]
+)
+def test_nothing_transfers_where_nothing_is_shown_to_beat_the_most_frequent_class(low: float | None, kind: str) -> None:
+    high = None if low is None else 0.09
+    candidates = [Candidate("probe", 0.14, WHAT["probe"]), Candidate("all", 0.12, WHAT["all"])]
+    found = decide(
+        candidates,
+        to_best={"all": Difference("probe", "all", 0.02, -0.03, 0.07)},
+        to_control=None,
+        to_guess=Difference("probe", "guess", 0.04, low, high),
+        margin=MARGIN,
+        n=300,
+    )
+    assert (found.kind, found.chosen) == (kind, "probe")
+    assert found.sentence.startswith("Nothing is shown to transfer here") is (kind == "no_transfer")

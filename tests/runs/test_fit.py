@@ -260,6 +260,7 @@ def test_shuffled_labels_transfer_nothing(small_fit: Fit, tmp_path: Path) -> Non
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (150, 8, 8), dtype=np.uint8)
     run = small_fit(tmp_path / "run", data=(images, np.arange(150) % 3), strategy="probe")
+    assert run.verdict.kind == "no_transfer"
     assert run.verdict.transfer in ("cannot_tell", "neutral")
     assert run.metrics["low"] < 1 / 3 < run.metrics["high"]
 

@@ -68,6 +68,7 @@ def decide(
     *,
     to_best: Mapping[str, Difference],
     to_control: Difference | None,
+    to_guess: Difference | None = None,
     margin: float,
     n: int,
 ) -> Verdict:
@@ -81,6 +82,7 @@ def decide(
     candidates : finalists, in the order of the table of strategies (cheapest first), controls included.
     to_best : for every transferred candidate but the best one, best − candidate, simultaneous.
     to_control : best transferred − best control, or None where no control was run.
+    to_guess : best transferred − always the most frequent class, simultaneous over all transferred.
     margin : share that is not worth paying for, e.g. 0.005.
     n : images they were compared on.
     """
@@ -99,6 +101,12 @@ def decide(
         return Verdict("no_transfer", sentence, tuple(reasons), handed.strategy, best.strategy, transfer)
     stayed = [c for c in transferred if not c.dropped]
     chosen = next(c for c in stayed if c is best or best.value - c.value <= margin)
+    if to_guess is not None and to_guess.low is not None and to_guess.low <= 0:
+        sentence = (
+            f"Nothing is shown to transfer here: to {best.what} is {_points(to_guess)} over always saying the most "
+            f"frequent class. Look at the labels; until then you get what there is: {chosen.what}."
+        )
+        return Verdict("no_transfer", sentence, tuple(reasons), chosen.strategy, best.strategy, transfer)
     cheaper = stayed[: stayed.index(chosen)]
     doubted = next((c for c in cheaper if _not_shown_worse(to_best[c.strategy], margin)), None)
     reasons = _about_ladder(transferred, best, to_best=to_best, margin=margin) + reasons

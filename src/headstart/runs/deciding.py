@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -10,10 +11,13 @@ import numpy as np
 
 from headstart.advice import Candidate, CutValue, Difference, Facts, Verdict, decide, why
 from headstart.advice.verdict import LEVEL
-from headstart.evidence import best_of, simultaneous
+from headstart.evidence import Interval, best_of, simultaneous
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared, kept_predictions
 from headstart.strategies import TABLE
+
+GUESS = "guess"
+"""Always the most frequent class of what is learned from: what knows nothing of the images."""
 
 
 def reach_verdict(context: Context, prepared: Prepared) -> Record:
@@ -23,44 +27,68 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
         context.on_record(finished)
         return finished
     records = sorted(context.journal.of("candidate"), key=lambda r: list(TABLE).index(r.strategy))
-    indices, predicted = _predictions(context, records)
-    y, groups = prepared.y[indices], prepared.groups[indices]
-    metric = context.options.metric
-    transferred = [r for r in records if not TABLE[r.strategy].control]
-    controls = [r.strategy for r in records if TABLE[r.strategy].control]
-    best = max((r for r in transferred if not r.detail["dropped"]), key=lambda r: r.metrics["value"]).strategy
-    names = [r.strategy for r in transferred]
-
-    def compare(pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Difference]:
-        return _compared(y, predicted, pairs, groups, metric=metric)
-
-    to_best = compare([(best, name) for name in names if name != best])
-    to_controls = compare([(best, name) for name in controls])
-    steps = compare([(dearer, cheaper) for cheaper, dearer in pairwise(names)])
+    found = _comparisons(context, prepared, records)
     verdict = decide(
         [_candidate(r) for r in records],
-        to_best={d.b: d for d in to_best.values()},
-        to_control=min(to_controls.values(), key=lambda d: d.value, default=None),
+        to_best={d.b: d for d in found.to_best},
+        to_control=min(found.to_controls, key=lambda d: d.value, default=None),
+        to_guess=found.to_guess,
         margin=context.options.margin,
-        n=len(np.unique(indices)),
+        n=found.n,
     )
-    over_random = [("probe", "frozen_random")] if {"probe", "frozen_random"} <= predicted.keys() else []
-    facts = _facts(context, prepared, records, over_random=next(iter(compare(over_random).values()), None))
-    whole = {r.strategy: predicted[r.strategy] for r in records if not r.detail["dropped"]}
-    winner = best_of(y, whole, groups, metric=metric)
+    facts = _facts(context, prepared, records, over_random=found.over_random)
     record = _record(
         context,
         prepared,
         verdict,
-        metrics={"value": winner.value, "low": winner.low, "high": winner.high, "n": len(np.unique(indices))},
+        metrics={"value": found.winner.value, "low": found.winner.low, "high": found.winner.high, "n": found.n},
         detail={
-            "comparisons": [_told(d) for d in (*to_best.values(), *to_controls.values())],
-            "ladder": [_told(d) for d in steps.values()],
+            "over_guessing": _told(found.to_guess),
+            "comparisons": [_told(d) for d in (*found.to_best, *found.to_controls)],
+            "ladder": [_told(d) for d in found.steps],
             "why": list(why(facts, margin=context.options.margin)),
         },
     )
     context.note(record)
     return record
+
+
+@dataclass(frozen=True)
+class _Comparisons:
+    """Differences on the same images: best − transferred, best − control, best − guess, each step; n images."""
+
+    to_best: Sequence[Difference]
+    to_controls: Sequence[Difference]
+    to_guess: Difference
+    steps: Sequence[Difference]
+    over_random: Difference | None
+    winner: Interval
+    n: int
+
+
+def _comparisons(context: Context, prepared: Prepared, records: Sequence[Record]) -> _Comparisons:
+    indices, predicted = _predictions(context, records)
+    y, groups, metric = prepared.y[indices], prepared.groups[indices], context.options.metric
+    learned_from = np.concatenate([prepared.split.train, prepared.split.val])
+    guess = np.full(len(y), np.bincount(prepared.y[learned_from]).argmax())
+    names = [r.strategy for r in records if not TABLE[r.strategy].control]
+    controls = [r.strategy for r in records if TABLE[r.strategy].control]
+    stayed = [r for r in records if not r.detail["dropped"]]
+    best = max((r for r in stayed if r.strategy in names), key=lambda r: r.metrics["value"]).strategy
+
+    def compare(pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Difference]:
+        return _compared(y, {**predicted, GUESS: guess}, pairs, groups, metric=metric)
+
+    random = [("probe", "frozen_random")] if {"probe", "frozen_random"} <= predicted.keys() else []
+    return _Comparisons(
+        to_best=list(compare([(best, name) for name in names if name != best]).values()),
+        to_controls=list(compare([(best, name) for name in controls]).values()),
+        to_guess=compare([(name, GUESS) for name in names])[best, GUESS],
+        steps=list(compare([(dearer, cheaper) for cheaper, dearer in pairwise(names)]).values()),
+        over_random=next(iter(compare(random).values()), None),
+        winner=best_of(y, {r.strategy: predicted[r.strategy] for r in stayed}, groups, metric=metric),
+        n=len(np.unique(indices)),
+    )
 
 
 def _compared(
