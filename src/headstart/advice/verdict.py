@@ -113,10 +113,10 @@ def decide(
     if doubted is not None:
         difference = to_best[doubted.strategy]
         reasons.append(_what_would_decide(difference, margin, n))
-        handed = "It did better here, so it is" if chosen is best else f"To {chosen.what} is within the margin, and"
+        what = "It did better here, so it is" if chosen is best else f"To {chosen.what} is within the margin, and"
         sentence = (
             f"Cannot tell whether it pays to {best.what}: {_points(difference)} over {TABLE[doubted.strategy].title}. "
-            f"{handed} what you get; to {doubted.what} may do as well."
+            f"{what} what you get; to {doubted.what} may do as well."
         )
         return Verdict("cannot_tell", sentence, tuple(reasons), chosen.strategy, best.strategy, transfer)
     sentence = f"{_capital(chosen.what)}: {_because(transferred, chosen, best, to_best=to_best, margin=margin)}."
