@@ -92,7 +92,7 @@ def test_what_was_chosen_is_kept_and_gives_the_same_bits(
 
 
 class Made:
-    """Engines of both precisions: the last cut off by a share of what differs, the top's rows in another order, slow to a degree."""
+    """Engines of both precisions: the last cut off by a share of what differs, the top's rows mixed, slow."""
 
     off: dict[str, float]
     seconds: dict[str, float]
@@ -163,7 +163,7 @@ def test_the_gate_believes_only_what_agrees(
 
 
 def test_an_error_is_judged_beside_what_differs_between_images() -> None:
-    """A network that hardly tells images apart: an error of half a per cent of its features is all that a head reads."""
+    """A network that hardly tells images apart: an error of half a per cent is all that a head reads."""
     rng = np.random.default_rng(0)
     z = 1 + 1e-3 * rng.normal(size=(16, 8))
     off = z + 5e-3 * rng.normal(size=z.shape)

@@ -31,6 +31,10 @@ Backbones = Annotated[
     list[str] | None,
     typer.Option("--backbone", help="A backbone or a glob; repeatable. All packaged ones by default."),
 ]
+EarlierRuns = Annotated[
+    list[Path] | None,
+    typer.Option("--from", metavar="RUN", help="An earlier run whose model competes as a backbone; repeatable."),
+]
 StrategyName = Annotated[str, typer.Option(help="auto, probe, finetune, or one row, e.g. last_block.")]
 Seed = Annotated[int, typer.Option(help="Of the split and of the training.")]
 Size = Annotated[int, typer.Option(help="Side of the squares that images are resized to, in pixels.")]
@@ -53,6 +57,7 @@ def fit_command(
     out: Out,
     budget: Budget = "8m",
     backbone: Backbones = None,
+    runs: EarlierRuns = None,
     strategy: StrategyName = "auto",
     seed: Seed = 0,
     size: Size = 128,
@@ -77,6 +82,7 @@ def fit_command(
             out,
             budget=budget,
             backbones=backbone or (),
+            runs=runs or (),
             strategy=strategy,
             seed=seed,
             size=size,

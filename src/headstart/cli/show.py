@@ -119,13 +119,13 @@ class Terminal:
             return
         from headstart.report import terminal
 
-        verdict, test, spent = (run.records.get(key) for key in ("verdict", "test", "spent"))
+        verdict, test, retained, spent = (run.records.get(key) for key in ("verdict", "test", "retained", "spent"))
         assert verdict is not None and spent is not None
         if self._tables:
-            self.console.print(terminal.verdict_panel(verdict, test))
+            self.console.print(terminal.verdict_panel(verdict, test, retained))
             self.console.print(terminal.spent_table(spent))
         else:
-            for line in terminal.verdict_lines(verdict, test):
+            for line in terminal.verdict_lines(verdict, test, retained):
                 self.console.print(line)
         self.console.print(f"The page: {run.report}")
 
@@ -139,12 +139,13 @@ class Terminal:
 
 def summary(run: Run) -> dict[str, Any]:
     """A finished run as one JSON document."""
-    verdict, data, spent = (run.records.get(key) for key in ("verdict", "data", "spent"))
+    verdict, data, retained, spent = (run.records.get(key) for key in ("verdict", "data", "retained", "spent"))
     return {
         "run": str(run.folder),
         "report": str(run.report),
         "verdict": verdict.detail if verdict else None,
         "test": run.metrics,
+        **({"retained": retained.metrics | retained.detail} if retained else {}),
         "candidates": [
             {"strategy": r.strategy, "backbone": r.backbone, "cut": r.cut, "recipe": r.recipe, **r.metrics, **r.cost}
             for r in run.records.of("candidate")

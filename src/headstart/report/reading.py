@@ -23,6 +23,7 @@ class Run:
     verdict: Record | None
     final: Record | None
     test: Record | None
+    retained: Record | None
     bundle: Record | None
     spent: Record | None
 
@@ -89,7 +90,7 @@ def read(folder: Path) -> Run:
     )
 
 
-_SINGLE = ("plan", "data", "verdict", "final", "test", "bundle", "spent")
+_SINGLE = ("plan", "data", "verdict", "final", "test", "retained", "bundle", "spent")
 
 
 class Paired(NamedTuple):

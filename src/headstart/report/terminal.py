@@ -114,14 +114,14 @@ def ladder_table(verdict: Record, candidates: Sequence[Record]) -> Table:
     return table
 
 
-def verdict_panel(record: Record, test_record: Record | None = None) -> Panel:
-    """The sentence, the reasons, and the test where it was read, in a frame."""
+def verdict_panel(record: Record, test_record: Record | None = None, retained: Record | None = None) -> Panel:
+    """The sentence, the reasons, the test where it was read, and what is retained of an earlier task, in a frame."""
     title = wording.KINDS.get(str(record.detail.get("kind")), "Verdict")
-    lines = Group(*verdict_lines(record, test_record))
+    lines = Group(*verdict_lines(record, test_record, retained))
     return Panel(lines, title=_said(title, "bold"), title_align="left", padding=(1, 2))
 
 
-def verdict_lines(record: Record, test_record: Record | None = None) -> list[Text]:
+def verdict_lines(record: Record, test_record: Record | None = None, retained: Record | None = None) -> list[Text]:
     """The same, a line each: what a pipe gets."""
     detail = record.detail
     lines = [_said(detail.get("sentence") or "There is no verdict yet.", "bold")]
@@ -132,6 +132,8 @@ def verdict_lines(record: Record, test_record: Record | None = None) -> list[Tex
     if test_record is not None:
         images = wording.plural(test_record.metrics.get("n") or 0, "image")
         lines.append(_said(f"Test: {wording.estimate(test_record.metrics)} over {images}, read once."))
+    if retained is not None:
+        lines.append(_said(wording.retained(retained.metrics, retained.detail)))
     return lines
 
 

@@ -287,3 +287,13 @@ SHOWN: dict[str, Callable[[Any], str]] = {
     "memory": lambda size: f"{size / 1e9:g}GB" if size % 10**7 == 0 else str(size),
 }
 """How each option's resolved value is typed."""
+
+
+def retained(metrics: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
+    """What is still known of the task that the network came from, in a sentence."""
+    if not metrics:
+        return str(detail["note"])
+    paired = detail["difference"]
+    change = points(paired["value"], paired["low"], paired["high"])
+    of = f"{estimate(metrics)} of the {plural(metrics['n'], 'test image')} of {detail['run']}"
+    return f"Retained: under its old head the network names {of} rightly, {share(detail['before'])} before ({change})."

@@ -21,6 +21,7 @@ from headstart.runs.candidates import run_candidate
 from headstart.runs.closing import fit_final, test_once, write_bundle, write_metrics
 from headstart.runs.context import Context, Prepared
 from headstart.runs.deciding import reach_verdict
+from headstart.runs.descent import race, retain
 from headstart.runs.finetuning import Source
 from headstart.runs.folder import open_journal, refuse_inside
 from headstart.runs.machine import cache_folder, give_back_memory, peak_bytes, returning_memory
@@ -40,6 +41,7 @@ def fit(
     *,
     budget: str | float = "8m",
     backbones: Sequence[str] = (),
+    runs: Sequence[Path | str] = (),
     strategy: str = "auto",
     seed: int = 0,
     size: int = 128,
@@ -64,6 +66,8 @@ def fit(
     out : the run's folder. If it holds the same question, unfinished, the run goes on where it was.
     budget : time for the whole run, like ``"8m"``; it is turned into a plan of work, once.
     backbones : names or globs (`headstart backbones`); all packaged ones by default.
+    runs : folders of earlier runs whose models compete as backbones; beside them those that are named, or else what
+        the runs themselves started from.
     strategy : ``auto``, ``probe``, ``finetune``, or a row of `headstart.strategies.TABLE`.
     seed : of the split and of the training.
     size : side of the squares that images are resized to, in pixels.
@@ -90,7 +94,7 @@ def fit(
     started = time.perf_counter()
     options = Options(
         data=text_of(data) if isinstance(data, Path | str) else "arrays",
-        backbones=tuple(resolve(backbones)),
+        backbones=tuple(resolve(race(runs, backbones) if runs else backbones)),
         strategy=strategy,
         budget=parse_budget(budget),
         seed=seed,
@@ -146,6 +150,7 @@ def _work(context: Context, plan: Plan, prepared: Prepared) -> None:
     source = tuned if TABLE[verdict.strategy].trains else frozen
     model = fit_final(context, prepared, plan, chosen=verdict.strategy, source=source)
     test_once(context, prepared, model)
+    retain(context, prepared, model)
     write_bundle(context, prepared, model)
     write_metrics(context.folder, context.journal.get("test"))
 
@@ -220,7 +225,7 @@ def _spent(context: Context, started: float) -> Record:
 
 
 def _seconds(journal: Journal, key: str) -> float:
-    keys = {"start": ("plan",), "final": ("verdict", "final", "test", "bundle")}.get(key, (key,))
+    keys = {"start": ("plan",), "final": ("verdict", "final", "test", "retained", "bundle")}.get(key, (key,))
     records = [record for k in keys if (record := journal.get(k)) is not None]
     return float(sum(record.cost.get("seconds", 0.0) for record in records))
 

@@ -16,11 +16,15 @@ def section(run: Run) -> dict[str, Any]:
         "headline": headline + stop.strip(),
         "advice": advice,
         "kind": wording.KINDS.get(str(detail.get("kind")), ""),
-        "reasons": [*(detail.get("reasons") or []), *(detail.get("why") or [])],
+        "reasons": [*(detail.get("reasons") or []), *(detail.get("why") or []), *_retained(run)],
         "strip": [cell for cell in (_tested(run), _model(run), _time(run)) if cell],
         "transfer": _transfer(run),
         "missing": run.missing,
     }
+
+
+def _retained(run: Run) -> list[str]:
+    return [wording.retained(run.retained.metrics, run.retained.detail)] if run.retained else []
 
 
 def _without(run: Run) -> str:

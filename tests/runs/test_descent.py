@@ -1,0 +1,80 @@
+"""An earlier run as the source of the next task, and what the network still knows of that task afterwards."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.runs.conftest import BACKBONE, Fit
+
+from headstart.bundle import Predictor
+from headstart.errors import BundleError
+from headstart.report import wording
+from headstart.runs import deciding
+from headstart.runs.descent import race
+from headstart.runs.run import Run
+
+
+@pytest.fixture
+def tuned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hand back what was fine-tuned, whatever did better."""
+    real = deciding.decide
+    monkeypatch.setattr(deciding, "decide", lambda *args, **options: replace(real(*args, **options), chosen="all"))
+
+
+def test_a_run_competes_with_what_it_started_from(finished: Path) -> None:
+    assert race([finished], ()) == [f"run:{finished}", BACKBONE]
+    assert race([finished, finished], ["packaged/*"]) == [f"run:{finished}", "packaged/*"]
+    with pytest.raises(BundleError, match="no folder"):
+        race([finished / "absent"], ())
+
+
+@pytest.mark.slow
+def test_a_frozen_network_retains_everything_and_nothing_is_measured(
+    small_fit: Fit, finished: Path, tmp_path: Path
+) -> None:
+    run = small_fit(tmp_path / "run", backbones=[], runs=[finished], strategy="probe")
+    names = [r.backbone for r in run.records.of("probed")]
+    assert names == [f"run:{finished}", BACKBONE]
+    assert run.records.get("retained") is None
+
+
+@pytest.mark.slow
+def test_what_is_retained_is_the_old_head_on_the_new_network(
+    small_fit: Fit, tuned: None, finished: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 100, (120, 8, 8), dtype=np.uint8)
+    labels = np.arange(120) % 2
+    images[labels == 1] += rng.integers(0, 150, (60, 8, 8), dtype=np.uint8)
+    options = {"data": (images, labels), "backbones": [f"run:{finished}"], "strategy": "all"}
+    run = small_fit(tmp_path / "run", **options)
+    record = run.records.get("retained")
+    assert record is not None
+    test = json.loads((finished / "split.json").read_text())["test"]
+    earlier = Run(finished)
+    assert record.metrics["n"] == len(test) == earlier.metrics["n"]
+    assert record.detail["before"] == pytest.approx(earlier.metrics["accuracy"], abs=1.01 / len(test))
+    difference = record.detail["difference"]
+    assert record.metrics["value"] - record.detail["before"] == pytest.approx(difference["value"])
+    assert wording.retained(record.metrics, record.detail) in " ".join((run.folder / "report.html").read_text().split())
+    # Resuming measures nothing again.
+    again = small_fit(tmp_path / "run", **options)
+    assert len([r for r in again.records if r.what == "retained"]) == 1
+    assert Predictor(run.folder).classes == ("0", "1")
+
+
+@pytest.mark.slow
+def test_where_the_earlier_images_are_gone_it_is_said(
+    small_fit: Fit, tuned: None, finished: Path, tmp_path: Path
+) -> None:
+    records = finished / "records.jsonl"
+    data = Run(finished).records.get("plan").detail["options"]["data"]  # type: ignore[union-attr]
+    records.write_text(records.read_text().replace(json.dumps(data)[1:-1], "/no/such/folder"))
+    run = small_fit(tmp_path / "run", backbones=[f"run:{finished}"], strategy="all")
+    record = run.records.get("retained")
+    assert record is not None and record.metrics == {}
+    assert record.detail["note"].startswith(f"What is retained of {finished} is unknown: ")
