@@ -34,6 +34,9 @@ JOBS = (
     "labels.py trained",
     "study.py",
     "advice.py",
+    "verdicts.py shuffled",
+    "verdicts.py fit",
+    "misled.py",
     "safety.py kills",
     "safety.py flips",
 )
