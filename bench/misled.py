@@ -89,9 +89,7 @@ def recorded() -> list[Row]:
 
 def table() -> None:
     """Markdown: a line a case."""
-    print(
-        "| case | seeds | best from it, % right | frozen random | from scratch | against the best control, points | said |"
-    )
+    print("| case | seeds | from it, % right | frozen random | from scratch | over the best control, points | said |")
     print("|---|---|---|---|---|---|---|")
     for case in GRID["cases"]:
         rows = [row for row in recorded() if row["case"] == case]
