@@ -99,6 +99,8 @@ class Terminal:
             self.console.print(terminal.plan_table(record))
         elif record.what == "data":
             self.console.print(terminal.data_table(record))
+        elif record.what == "rung":
+            self.console.print(terminal.rung_table(record))
         elif record.what in ("screened", "probed"):
             probes = [r for r in self._shown if r.what == "probe" and r.backbone == record.backbone]
             table = terminal.cut_table if record.what == "screened" else terminal.head_table
@@ -145,6 +147,7 @@ def summary(run: Run) -> dict[str, Any]:
         "report": str(run.report),
         "verdict": verdict.detail if verdict else None,
         "test": run.metrics,
+        "rungs": [{"images": r.metrics["n"], **r.cost, **r.detail} for r in run.records.of("rung")],
         "candidates": [
             {"strategy": r.strategy, "backbone": r.backbone, "cut": r.cut, "recipe": r.recipe, **r.metrics, **r.cost}
             for r in run.records.of("candidate")

@@ -54,6 +54,14 @@ TRANSFER = {
     "cannot_tell": "Whether transfer helps cannot be told",
 }
 
+FATES = {
+    "left": "goes on",
+    "worse": "dropped: shown to be worse",
+    "lower": "dropped: ranked lower, not shown to be worse",
+    "yielded": "dropped: its place went to one that can be fine-tuned",
+}
+"""What becomes of a network at a rung."""
+
 PARTS = {"train": "out of fold, training part", "val": "validation part", "folds": "out of fold", "test": "test part"}
 
 
@@ -224,6 +232,19 @@ def kept(strategy: str, cut: str, block: str = "") -> str:
     if strategy in HEADS_ONLY:
         return f"frozen, read at {cuts(cut)}"
     return f"frozen up to {cut}" if cut else "every layer trained"
+
+
+def halved(fates: Sequence[str]) -> str:
+    """How many networks a rung left, and how many of the others it showed to be worse.
+
+    >>> halved(["left", "left", "lower", "worse"])
+    '2 of 4 networks go on. Of those dropped, 1 is shown to be worse, 1 is not: halving is a quota.'
+    """
+    left, worse = fates.count("left"), fates.count("worse")
+    others = len(fates) - left - worse
+    shown, not_shown = (f"{n} {'is' if n == 1 else 'are'}" for n in (worse, others))
+    told = f"{left} of {plural(len(fates), 'network')} go on. Of those dropped, {shown} shown to be worse"
+    return f"{told}, {not_shown} not: halving is a quota."
 
 
 def stopped(reason: object) -> str:

@@ -23,6 +23,7 @@ from headstart.runs.context import Context, Prepared
 from headstart.runs.deciding import reach_verdict
 from headstart.runs.finetuning import Source
 from headstart.runs.folder import open_journal, refuse_inside
+from headstart.runs.halving import halve
 from headstart.runs.machine import cache_folder, give_back_memory, peak_bytes, returning_memory
 from headstart.runs.options import Options, parse_budget, parse_bytes, text_of
 from headstart.runs.planning import plan_of, planned
@@ -151,7 +152,7 @@ def _work(context: Context, plan: Plan, prepared: Prepared) -> None:
 
 
 def _probe_all(context: Context, plan: Plan, prepared: Prepared) -> tuple[Source, Source]:
-    """Features and heads of every backbone → what to use frozen, and what to fine-tune.
+    """Features and heads of every backbone, or of those that halving leaves → what to use frozen, what to fine-tune.
 
     Frozen, the best one is taken. Fine-tuned, the best one among those for which the plan affords the
     most strategies: a dearer network that is hardly trained teaches less than a cheaper one that is.
@@ -159,7 +160,7 @@ def _probe_all(context: Context, plan: Plan, prepared: Prepared) -> tuple[Source
     split = prepared.split
     pool = split.train if plan.folds is None else np.sort(np.concatenate([split.train, split.val]))
     sources = []
-    for name in context.options.backbones:
+    for name in halve(context, prepared, plan, pool=pool):
         backbone = load(name, size=context.options.size)
         probed, features = timed_probe(context, prepared, backbone, indices=pool)
         sources.append(Source(name, backbone.architecture, features, probed))
@@ -220,7 +221,9 @@ def _spent(context: Context, started: float) -> Record:
 
 
 def _seconds(journal: Journal, key: str) -> float:
-    keys = {"start": ("plan",), "final": ("verdict", "final", "test", "bundle")}.get(key, (key,))
+    probed = tuple(record.key for record in journal.of("probed"))
+    several = {"start": ("plan",), "finalists": probed, "final": ("verdict", "final", "test", "bundle")}
+    keys = several.get(key, (key,))
     records = [record for k in keys if (record := journal.get(k)) is not None]
     return float(sum(record.cost.get("seconds", 0.0) for record in records))
 
