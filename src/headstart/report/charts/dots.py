@@ -45,7 +45,10 @@ class Dot:
 
 
 def dots_with_intervals(rows: Sequence[Dot], *, name: str, title: str, width: int) -> Markup:
-    """A dot with its interval for every row; controls and what was dropped are hollow, the chosen row has the accent and a guide line."""
+    """A dot with its interval for every row; the chosen one has the accent and a guide line.
+
+    Controls, and what was dropped, are hollow.
+    """
     phone = narrow(width)
     high = 46 if phone else 34
     gutter = 0.0 if phone else min(250.0, 20 + max(advance(row.label, size=13) for row in rows))
