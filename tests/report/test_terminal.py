@@ -50,7 +50,7 @@ def test_a_rung(make_run: Make) -> None:
     assert lines[0].startswith("9 networks on 250 images, out of fold")
     rows = {line.split()[0]: line for line in lines if "/" in line}
     assert rows["packaged/efficientnet_lite0"].rstrip().endswith("goes on")
-    assert rows["random/resnet50"].rstrip().endswith("dropped: shown to be worse")
+    assert rows["random/resnet50"].rstrip().endswith("dropped: shown to be worse than the best")
     assert "−18.0 points (−28.0 to −8.0)" in rows["random/resnet26"]
     assert rows["random/resnet26"].rstrip().endswith("dropped: ranked lower, not shown to be worse")
     assert lines[-1].startswith("5 of 9 networks go on.")

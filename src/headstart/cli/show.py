@@ -110,7 +110,7 @@ class Terminal:
             self.console.print(terminal.candidate_table(candidates, verdict=record))
             if record.detail.get("ladder"):
                 self.console.print(terminal.ladder_table(record, candidates))
-        if record.what in ("probed", "candidate") and record.detail.get("note"):
+        if record.what in ("rung", "probed", "candidate") and record.detail.get("note"):
             self.console.print(record.detail["note"], markup=False)
 
     def close(self, run: Run, *, as_json: bool) -> None:

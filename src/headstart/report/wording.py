@@ -56,7 +56,7 @@ TRANSFER = {
 
 FATES = {
     "left": "goes on",
-    "worse": "dropped: shown to be worse",
+    "worse": "dropped: shown to be worse than the best",
     "lower": "dropped: ranked lower, not shown to be worse",
     "yielded": "dropped: its place went to one that can be fine-tuned",
 }
@@ -238,13 +238,13 @@ def halved(fates: Sequence[str]) -> str:
     """How many networks a rung left, and how many of the others it showed to be worse.
 
     >>> halved(["left", "left", "lower", "worse"])
-    '2 of 4 networks go on. Of those dropped, 1 is shown to be worse, 1 is not: halving is a quota.'
+    '2 of 4 networks go on. Of the 2 dropped 1 is shown to be worse than the best: halving is a quota.'
     """
     left, worse = fates.count("left"), fates.count("worse")
-    others = len(fates) - left - worse
-    shown, not_shown = (f"{n} {'is' if n == 1 else 'are'}" for n in (worse, others))
-    told = f"{left} of {plural(len(fates), 'network')} go on. Of those dropped, {shown} shown to be worse"
-    return f"{told}, {not_shown} not: halving is a quota."
+    dropped = len(fates) - left
+    shown = f"{worse or 'none'} {'are' if worse > 1 else 'is'} shown to be worse than the best"
+    quota = ": halving is a quota" if worse < dropped else ""
+    return f"{left} of {plural(len(fates), 'network')} go on. Of the {dropped} dropped {shown}{quota}."
 
 
 def stopped(reason: object) -> str:

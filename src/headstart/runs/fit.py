@@ -64,7 +64,8 @@ def fit(
         the columns ``path,label[,split,group]``, or a pair (uint8 images, labels).
     out : the run's folder. If it holds the same question, unfinished, the run goes on where it was.
     budget : time for the whole run, like ``"8m"``; it is turned into a plan of work, once.
-    backbones : names or globs (`headstart backbones`); all packaged ones by default.
+    backbones : names or globs (`headstart backbones`); all packaged ones by default. More than four are halved on few
+        images first: what is dropped there is ranked lower, and need not have been shown to be worse.
     strategy : ``auto``, ``probe``, ``finetune``, or a row of `headstart.strategies.TABLE`.
     seed : of the split and of the training.
     size : side of the squares that images are resized to, in pixels.

@@ -29,6 +29,7 @@ class Compared:
     probe: Probe
     extraction: float
     computed: int
+    note: str
 
 
 def halve(context: Context, prepared: Prepared, plan: Plan, *, pool: np.ndarray) -> tuple[str, ...]:
@@ -91,6 +92,7 @@ def _halved(
             "networks": [one | {"fate": _fate(context, networks, at, left=left)} for at, one in enumerate(networks)],
             "level": LEVEL,
             "margin": context.options.margin,
+            "note": " ".join(filter(None, (one.note for one in found.values()))),
         },
     )
 
@@ -111,7 +113,7 @@ def _compared(context: Context, prepared: Prepared, name: str, *, images: np.nda
     rows = head_rows(prepared, features, images, memory=context.options.memory)
     screened = screen_cuts(context, prepared, features, indices=rows, title=f"cuts of {name}")
     give_back_memory()
-    return Compared(rows, best(screened.probes), extraction, features.computed)
+    return Compared(rows, best(screened.probes), extraction, features.computed, features.note)
 
 
 def _ranked(
