@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from headstart.backbones.engine import EagerEngine
 from headstart.backbones.engines import Opened
 from headstart.records import Journal, Record
 from headstart.runs import probing
+from headstart.runs.halving import _fate
 from headstart.runs.run import Run
 from headstart.strategies.table import FAMILIES
 
@@ -147,3 +149,15 @@ def test_a_plan_from_before_there_were_rungs_goes_on_without(many: Fit, tmp_path
     (out / "records.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
     run = many(out, backbones=NAMES[2:5])
     assert len(run.records.of("probed")) == 3 and not run.records.of("rung")
+
+
+def test_the_one_whose_place_is_given_away_is_named() -> None:
+    behind = [None, -0.01, -0.02, -0.2]
+    networks = [
+        {"backbone": name, "to_best": d and {"difference": d, "low": d - 0.1, "high": d + 0.1}}
+        for name, d in zip("abcd", behind, strict=True)
+    ]
+    context = SimpleNamespace(options=SimpleNamespace(margin=0.005))
+    fates = [_fate(context, networks, at, left=["a", "d"]) for at in range(4)]  # type: ignore[arg-type]
+    assert fates == ["left", "yielded", "lower", "left"]
+    assert _fate(context, networks, 3, left=["a", "b"]) == "worse"  # type: ignore[arg-type]

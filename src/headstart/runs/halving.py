@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -73,6 +73,19 @@ def _halved(
     probes = {name: one.probe for name, one in found.items()}
     networks = _ranked(context, prepared, probes, rows=rows, predicted=predicted)
     left = survivors({one["backbone"]: one["metrics"]["value"] for one in networks}, rung.left, trainable=trainable)
+    networks = [one | {"fate": _fate(context, networks, at, left=left)} for at, one in enumerate(networks)]
+    return _record(context, prepared, key, networks=networks, found=found.values(), started=started)
+
+
+def _record(
+    context: Context,
+    prepared: Prepared,
+    key: str,
+    *,
+    networks: list[dict[str, Any]],
+    found: Collection[Compared],
+    started: float,
+) -> Record:
     first = networks[0]
     return Record(
         key,
@@ -85,14 +98,14 @@ def _halved(
         metrics=first["metrics"],
         cost={
             "seconds": time.perf_counter() - started,
-            "extraction_seconds": sum(one.extraction for one in found.values()),
-            "images": sum(one.computed for one in found.values()),
+            "extraction_seconds": sum(one.extraction for one in found),
+            "images": sum(one.computed for one in found),
         },
         detail={
-            "networks": [one | {"fate": _fate(context, networks, at, left=left)} for at, one in enumerate(networks)],
+            "networks": networks,
             "level": LEVEL,
             "margin": context.options.margin,
-            "note": " ".join(filter(None, (one.note for one in found.values()))),
+            "note": " ".join(filter(None, (one.note for one in found))),
         },
     )
 
@@ -159,4 +172,4 @@ def _fate(context: Context, networks: Sequence[Mapping[str, Any]], at: int, *, l
     to_best = networks[at]["to_best"]
     if to_best and to_best["high"] is not None and to_best["high"] < -context.options.margin:
         return "worse"
-    return "yielded" if any(lower["backbone"] in left for lower in networks[at + 1 :]) else "lower"
+    return "yielded" if at < len(left) else "lower"
