@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.advice import Above, Calibration, Plan, make_plan
+from headstart.advice import Above, Calibration, Plan, Rung, make_plan
+from headstart.advice.halving import REOPENED
 from headstart.advice.plan import (
     FEWEST_EPOCHS,
     FOLDS,
@@ -295,3 +296,25 @@ def test_what_is_found_before_a_training_is_paid_for() -> None:
 def test_with_sweeps_a_plan_stays_within_its_budget(budget: float) -> None:
     made = make_plan(AUTO, COST, budget=budget, spent=0, counts=(600, 250, 150), classes=10, find_rate=True)
     assert seconds(made) <= budget or not made.epochs["net"]
+
+
+def test_of_many_networks_the_rungs_and_the_dearest_that_may_be_left_are_planned() -> None:
+    slow = {f"net{i}": Calibration(0.01 * (i + 1), {row: 4 * s for row, s in STEPS.items()}, 1e-3) for i in range(9)}
+    made = make_plan(AUTO, slow, budget=9000, spent=0, counts=(600, 250, 150), classes=10)
+    assert made.rungs == (Rung(9, 250, 5), Rung(5, 300, 4))
+    keys = [unit.key for unit in made.units]
+    assert keys[:3] == ["rung/0", "rung/1", "finalists"] and not any(key.startswith("probe/") for key in keys)
+    names = [unit.name for unit in made.units[:3]]
+    assert names[0] == "halving 9 networks on 250 images" and names[2] == "features and heads of the 4 that are left"
+    each = [REOPENED + (1000 - 300) / 2 * 0.01 * (i + 1) + 1 + 600 * 10 * 1e-3 for i in range(5, 9)]
+    assert made.units[2].seconds == pytest.approx(sum(each))
+    assert set(made.epochs) == set(slow) and seconds(made) <= 9000
+    whole = sum(5 + (1000 / 2 + JUDGED) * c.forward + 1 + 600 * 10 * 1e-3 for c in slow.values())
+    assert sum(unit.seconds for unit in made.units[:3]) < whole
+
+
+@pytest.mark.parametrize("networks", [1, 4])
+def test_of_few_networks_each_is_planned_by_itself(networks: int) -> None:
+    costs = {f"net{i}": COST["net"] for i in range(networks)}
+    made = make_plan(AUTO, costs, budget=3000, spent=0, counts=(600, 250, 150), classes=10)
+    assert made.rungs == () and [unit.key for unit in made.units[:networks]] == [f"probe/{name}" for name in costs]

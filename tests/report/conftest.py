@@ -140,6 +140,29 @@ def probes() -> list[Record]:
     return records
 
 
+def rungs() -> list[Record]:
+    """Two halvings of nine networks, the first one on fewer images."""
+    named = [*CUTS, *(f"random/resnet{depth}" for depth in (10, 14, 18, 26, 34, 50))]
+    fates = [[*["left"] * 4, "yielded", "left", "lower", "worse", "worse"], [*["left"] * 4, "lower"]]
+    records = []
+    for number, (fate, images) in enumerate(zip(fates, (250, 500), strict=True)):
+        networks = [
+            {
+                "backbone": name,
+                "cut": "block5",
+                "penalty": 10.0,
+                "metrics": measured(0.9 - 0.03 * i, images),
+                "to_best": {"difference": -0.03 * i, "low": -0.03 * i - 0.1, "high": 0.1 - 0.03 * i} if i else None,
+                "fate": fate[i],
+            }
+            for i, name in enumerate(named[: len(fate)])
+        ]
+        detail = {"networks": networks, "level": 0.9, "margin": 0.01}
+        metrics, cost = measured(0.9, images), {"seconds": 20.0}
+        records.append(Record(f"rung/{number}", "rung", backbone=BEST, metrics=metrics, cost=cost, detail=detail))
+    return records
+
+
 def curve(*, epochs: int, start: float, floor: float, rises: bool) -> dict[str, Any]:
     points = []
     for epoch in range(1, epochs + 1):
@@ -318,12 +341,14 @@ def make_run(tmp_path_factory: pytest.TempPathFactory) -> Make:
         metric: str = "accuracy",
         pictures: bool = True,
         until: str = "spent",
+        halved: bool = False,
     ) -> Path:
         folder = tmp_path_factory.mktemp("run")
         journal = Journal(folder / "records.jsonl")
         classes = classes or FLOWERS
         names = list(TITLES) if names is None else names
-        records = [plan(metric=metric, folds=folds), data(classes), *probes(), *candidates(names, folds=folds)]
+        records = [plan(metric=metric, folds=folds), data(classes), *(rungs() if halved else []), *probes()]
+        records += candidates(names, folds=folds)
         records += [verdict()] if len(names) > 1 else []
         records += [final(), tested(classes, folder, pictures=pictures), *ending()]
         for record in records:

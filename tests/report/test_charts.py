@@ -16,6 +16,7 @@ HOSTILE = "<script>alert(1)</script>\"'&\x00\x0b\u202e"
 
 def dots(width: int) -> Markup:
     rows = [Dot(HOSTILE, 0.9, 0.85, 0.94, chosen=True), Dot("control", 0.3, None, None, control=True)]
+    rows += [Dot("worse", 0.4, 0.3, 0.5, dropped=True)]
     return charts.dots_with_intervals(rows, name="dots", title="Dots", width=width)
 
 

@@ -247,3 +247,16 @@ def test_a_link_out_of_the_run_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "run" / "thumb.png").symlink_to(tmp_path / "secret.png")
     assert data_uri(tmp_path / "run", "thumb.png") is None
+
+
+def test_every_rung_says_what_became_of_each_network(make_run: Make, full: tuple[str, Checked]) -> None:
+    assert "Which networks were left" not in full[1].words, "few networks are not halved"
+    _, checked = page(make_run(halved=True))
+    assert "9 networks on 250 images" in checked.words and "5 networks on 500 images" in checked.words
+    assert "dropped: ranked lower, not shown to be worse" in checked.words
+    assert (
+        "5 of 9 networks go on. Of the 4 dropped 2 are shown to be worse than the best: halving is a quota."
+        in checked.words
+    )
+    assert "−3.0 (−13.0 to +7.0)" in checked.words
+    assert sum(key.startswith("rung-0") for key in checked.ids) == 4, "a title and a description, at two widths"

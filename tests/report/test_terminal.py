@@ -44,6 +44,18 @@ def test_the_data(journal: Journal) -> None:
     assert "1 broken, 4 exact duplicates, 6 near duplicates, 1 leak, 1 conflict." in text
 
 
+def test_a_rung(make_run: Make) -> None:
+    record = one(Journal(make_run(halved=True) / "records.jsonl"), "rung/0")
+    lines = printed(terminal.rung_table(record), width=160).splitlines()
+    assert lines[0].startswith("9 networks on 250 images, out of fold")
+    rows = {line.split()[0]: line for line in lines if "/" in line}
+    assert rows["packaged/efficientnet_lite0"].rstrip().endswith("goes on")
+    assert rows["random/resnet50"].rstrip().endswith("dropped: shown to be worse than the best")
+    assert "−18.0 points (−28.0 to −8.0)" in rows["random/resnet26"]
+    assert rows["random/resnet26"].rstrip().endswith("dropped: ranked lower, not shown to be worse")
+    assert lines[-1].startswith("5 of 9 networks go on.")
+
+
 def test_cuts_and_heads_have_bars(journal: Journal) -> None:
     competing = next(r.backbone for r in journal.of("probe") if not r.detail["screen"])
     probes = [r for r in journal.of("probe") if r.backbone == competing]

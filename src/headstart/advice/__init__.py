@@ -1,5 +1,6 @@
 """From records and a budget: what to try, and what it meant."""
 
+from headstart.advice.halving import Rung, survivors
 from headstart.advice.plan import Above, Calibration, Plan, Unit, make_plan
 from headstart.advice.races import plan_races
 from headstart.advice.verdict import Candidate, Difference, Verdict, decide
@@ -13,10 +14,12 @@ __all__ = [
     "Difference",
     "Facts",
     "Plan",
+    "Rung",
     "Unit",
     "Verdict",
     "decide",
     "make_plan",
     "plan_races",
+    "survivors",
     "why",
 ]

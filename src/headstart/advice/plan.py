@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from headstart.advice.halving import FINALISTS, REOPENED, Rung, rung_seconds, rungs
 from headstart.strategies import TABLE, Strategy
 from headstart.training import GRADIENT_IMAGES
 from headstart.training.rate import STEPS
@@ -104,6 +105,7 @@ class Plan:
     units : the work in order; training at the cost of the dearest backbone that affords the most of it.
     notes : what had to be left out, in sentences.
     repeats : folds are drawn so many times, with other seeds for the training too.
+    rungs : the halvings by which many networks become a few; none where there are only a few.
     """
 
     folds: int | None
@@ -113,6 +115,7 @@ class Plan:
     units: tuple[Unit, ...]
     notes: tuple[str, ...]
     repeats: int = 1
+    rungs: tuple[Rung, ...] = ()
 
 
 def make_plan(
@@ -142,7 +145,9 @@ def make_plan(
     heads = {name: 1.0 + min(pool, 10_000) * classes * c.heads for name, c in calibrations.items()}
     cost_of_control = max(extraction[name] + heads[name] for name in calibrations) if controls else 0.0
     closing = 12.0 + (n_test + min(n_train, 2000)) * max(c.forward for c in calibrations.values())
-    fixed = sum(extraction.values()) + sum(heads.values()) + cost_of_control + closing
+    halvings = rungs(len(calibrations), pool, classes=classes)
+    frozen = _frozen(calibrations, halvings, extraction=extraction, heads=heads, images=sum(counts))
+    fixed = sum(unit.seconds for unit in frozen) + cost_of_control + closing
     left = SAFETY * (budget - spent - fixed)
     wanted = [row.name for row in rows if row.trains]
     sizes = Sizes(pool, n_train + n_val, folds, find_rate)
@@ -155,9 +160,7 @@ def make_plan(
     if folds and shares[dearest]:
         anew = heads[dearest] + cost_of_control
         repeats = _repeats(costs[dearest], shares[dearest], trials[dearest], heads=anew, seconds=left)
-    units = [
-        Unit(f"probe/{name}", f"features and heads of {name}", extraction[name] + heads[name]) for name in calibrations
-    ]
+    units = list(frozen)
     if controls:
         # Each repeat has another random network, with features of its own.
         units.append(Unit("candidate/frozen_random", TABLE["frozen_random"].title, repeats * cost_of_control))
@@ -176,7 +179,30 @@ def make_plan(
     notes = _notes(wanted, shares[dearest], folds=folds, n_val=n_val, repeats=repeats)
     if spent + fixed > budget:
         notes = (*notes, _over(spent + fixed, budget=budget, backbones=len(calibrations)))
-    return Plan(folds, shares, views, trials, tuple(units), notes, repeats)
+    return Plan(folds, shares, views, trials, tuple(units), notes, repeats, halvings)
+
+
+def _frozen(
+    calibrations: Mapping[str, Calibration],
+    halvings: Sequence[Rung],
+    *,
+    extraction: Mapping[str, float],
+    heads: Mapping[str, float],
+    images: int,
+) -> list[Unit]:
+    """Features and heads of all networks; or the halvings, and then those of the dearest that may be left."""
+    if not halvings:
+        return [Unit(f"probe/{n}", f"features and heads of {n}", extraction[n] + heads[n]) for n in calibrations]
+    forward = {name: c.forward for name, c in calibrations.items()}
+    opening = {name: extraction[name] - images / 2 * forward[name] for name in forward}
+    seconds = rung_seconds(halvings, opening=opening, forward=forward)
+    units = [
+        Unit(f"rung/{number}", f"halving {rung.networks} networks on {rung.images:,} images", taken)
+        for number, (rung, taken) in enumerate(zip(halvings, seconds, strict=True))
+    ]
+    missing = (images - halvings[-1].images) / 2
+    each = sorted((REOPENED + missing * forward[name] + heads[name] for name in forward), reverse=True)
+    return [*units, Unit("finalists", f"features and heads of the {FINALISTS} that are left", sum(each[:FINALISTS]))]
 
 
 @dataclass(frozen=True)

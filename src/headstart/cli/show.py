@@ -99,6 +99,8 @@ class Terminal:
             self.console.print(terminal.plan_table(record))
         elif record.what == "data":
             self.console.print(terminal.data_table(record))
+        elif record.what == "rung":
+            self.console.print(terminal.rung_table(record))
         elif record.what in ("screened", "probed"):
             probes = [r for r in self._shown if r.what == "probe" and r.backbone == record.backbone]
             table = terminal.cut_table if record.what == "screened" else terminal.head_table
@@ -108,7 +110,7 @@ class Terminal:
             self.console.print(terminal.candidate_table(candidates, verdict=record))
             if record.detail.get("ladder"):
                 self.console.print(terminal.ladder_table(record, candidates))
-        if record.what in ("probed", "candidate") and record.detail.get("note"):
+        if record.what in ("rung", "probed", "candidate") and record.detail.get("note"):
             self.console.print(record.detail["note"], markup=False)
 
     def close(self, run: Run, *, as_json: bool) -> None:
@@ -146,6 +148,7 @@ def summary(run: Run) -> dict[str, Any]:
         "verdict": verdict.detail if verdict else None,
         "test": run.metrics,
         **({"retained": retained.metrics | retained.detail} if retained else {}),
+        "rungs": [{"images": r.metrics["n"], **r.cost, **r.detail} for r in run.records.of("rung")],
         "candidates": [
             {"strategy": r.strategy, "backbone": r.backbone, "cut": r.cut, "recipe": r.recipe, **r.metrics, **r.cost}
             for r in run.records.of("candidate")

@@ -14,13 +14,25 @@ from markupsafe import Markup
 from headstart.records import writing
 from headstart.report.growth import draw_growth, holds_growth
 from headstart.report.reading import Run, read
-from headstart.report.sections import candidates, curves, data, mistakes, probes, repeat, spent, tested, verdict
+from headstart.report.sections import (
+    candidates,
+    curves,
+    data,
+    halving,
+    mistakes,
+    probes,
+    repeat,
+    spent,
+    tested,
+    verdict,
+)
 
 Section = Callable[[Run], dict[str, Any] | None]
 
 SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("verdict", "The verdict", verdict.section),
     ("candidates", "Freeze or fine-tune?", candidates.section),
+    ("halving", "Which networks were left", halving.section),
     ("probes", "Where to cut", probes.section),
     ("curves", "How the training went", curves.section),
     ("tested", "Class by class", tested.section),

@@ -17,6 +17,7 @@ class Run:
     folder: Path
     plan: Record | None
     data: Record | None
+    rungs: tuple[Record, ...]
     probes: tuple[Record, ...]
     probed: tuple[Record, ...]
     candidates: tuple[Record, ...]
@@ -83,6 +84,7 @@ def read(folder: Path) -> Run:
     single = {what: found[-1] if (found := journal.of(what)) else None for what in _SINGLE}
     return Run(
         folder=Path(folder),
+        rungs=tuple(journal.of("rung")),
         probes=tuple(journal.of("probe")),
         probed=tuple(journal.of("probed")),
         candidates=tuple(journal.of("candidate")),

@@ -51,6 +51,21 @@ def data_table(record: Record) -> Group:
     return _noted(table, problems + [str(note) for note in detail.get("notes") or []])
 
 
+def rung_table(record: Record) -> Group:
+    """One halving: every network's best ridge, its distance from the best, and what becomes of it."""
+    networks = record.detail.get("networks") or []
+    title = f"{len(networks)} networks on {wording.plural(record.metrics.get('n') or 0, 'image')}, out of fold"
+    table = _table(title, ["Network", "Cut"], ["Value", "Against the best"])
+    table.add_column("", overflow="fold")
+    for one in networks:
+        style = "" if one["fate"] == "left" else "dim"
+        d = one["to_best"]
+        behind = wording.points(d["difference"], d["low"], d["high"]) if d else wording.MISSING
+        cells = (one["backbone"], wording.cuts(one["cut"]), wording.estimate(one["metrics"]), behind)
+        table.add_row(*(_said(cell, style) for cell in (*cells, wording.FATES[one["fate"]])))
+    return _noted(table, [wording.halved([one["fate"] for one in networks])])
+
+
 def cut_table(records: Iterable[Record]) -> Table:
     """One backbone: ridge at every cut, with a bar."""
     return _probe_table("Every cut of the frozen", [r for r in records if r.detail.get("screen")])

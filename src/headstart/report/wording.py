@@ -54,6 +54,14 @@ TRANSFER = {
     "cannot_tell": "Whether transfer helps cannot be told",
 }
 
+FATES = {
+    "left": "goes on",
+    "worse": "dropped: shown to be worse than the best",
+    "lower": "dropped: ranked lower, not shown to be worse",
+    "yielded": "dropped: its place went to one that can be fine-tuned",
+}
+"""What becomes of a network at a rung."""
+
 PARTS = {"train": "out of fold, training part", "val": "validation part", "folds": "out of fold", "test": "test part"}
 
 
@@ -224,6 +232,19 @@ def kept(strategy: str, cut: str, block: str = "") -> str:
     if strategy in HEADS_ONLY:
         return f"frozen, read at {cuts(cut)}"
     return f"frozen up to {cut}" if cut else "every layer trained"
+
+
+def halved(fates: Sequence[str]) -> str:
+    """How many networks a rung left, and how many of the others it showed to be worse.
+
+    >>> halved(["left", "left", "lower", "worse"])
+    '2 of 4 networks go on. Of the 2 dropped 1 is shown to be worse than the best: halving is a quota.'
+    """
+    left, worse = fates.count("left"), fates.count("worse")
+    dropped = len(fates) - left
+    shown = f"{worse or 'none'} {'are' if worse > 1 else 'is'} shown to be worse than the best"
+    quota = ": halving is a quota" if worse < dropped else ""
+    return f"{left} of {plural(len(fates), 'network')} go on. Of the {dropped} dropped {shown}{quota}."
 
 
 def stopped(reason: object) -> str:

@@ -24,6 +24,7 @@ from headstart.runs.deciding import reach_verdict
 from headstart.runs.descent import race, retain
 from headstart.runs.finetuning import Source
 from headstart.runs.folder import open_journal, refuse_inside
+from headstart.runs.halving import halve
 from headstart.runs.machine import cache_folder, give_back_memory, peak_bytes, returning_memory
 from headstart.runs.options import Options, parse_budget, parse_bytes, text_of
 from headstart.runs.planning import plan_of, planned
@@ -65,7 +66,8 @@ def fit(
         the columns ``path,label[,split,group]``, or a pair (uint8 images, labels).
     out : the run's folder. If it holds the same question, unfinished, the run goes on where it was.
     budget : time for the whole run, like ``"8m"``; it is turned into a plan of work, once.
-    backbones : names or globs (`headstart backbones`); all packaged ones by default.
+    backbones : names or globs (`headstart backbones`); all packaged ones by default. More than four are halved on few
+        images first: what is dropped there is ranked lower, and need not have been shown to be worse.
     runs : folders of earlier runs whose models compete as backbones; beside them those that are named, or else what
         the runs themselves started from.
     strategy : ``auto``, ``probe``, ``finetune``, or a row of `headstart.strategies.TABLE`.
@@ -156,7 +158,7 @@ def _work(context: Context, plan: Plan, prepared: Prepared) -> None:
 
 
 def _probe_all(context: Context, plan: Plan, prepared: Prepared) -> tuple[Source, Source]:
-    """Features and heads of every backbone → what to use frozen, and what to fine-tune.
+    """Features and heads of every backbone, or of those that halving leaves → what to use frozen, what to fine-tune.
 
     Frozen, the best one is taken. Fine-tuned, the best one among those for which the plan affords the
     most strategies: a dearer network that is hardly trained teaches less than a cheaper one that is.
@@ -164,7 +166,7 @@ def _probe_all(context: Context, plan: Plan, prepared: Prepared) -> tuple[Source
     split = prepared.split
     pool = split.train if plan.folds is None else np.sort(np.concatenate([split.train, split.val]))
     sources = []
-    for name in context.options.backbones:
+    for name in halve(context, prepared, plan, pool=pool):
         backbone = load(name, size=context.options.size)
         probed, features = timed_probe(context, prepared, backbone, indices=pool)
         sources.append(Source(name, backbone.architecture, features, probed))
@@ -225,7 +227,9 @@ def _spent(context: Context, started: float) -> Record:
 
 
 def _seconds(journal: Journal, key: str) -> float:
-    keys = {"start": ("plan",), "final": ("verdict", "final", "test", "retained", "bundle")}.get(key, (key,))
+    probed = tuple(record.key for record in journal.of("probed"))
+    several = {"start": ("plan",), "finalists": probed, "final": ("verdict", "final", "test", "retained", "bundle")}
+    keys = several.get(key, (key,))
     records = [record for k in keys if (record := journal.get(k)) is not None]
     return float(sum(record.cost.get("seconds", 0.0) for record in records))
 

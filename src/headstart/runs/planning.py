@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from headstart.advice import Calibration, Plan, Unit, make_plan, plan_races
+from headstart.advice import Calibration, Plan, Rung, Unit, make_plan, plan_races
 from headstart.backbones import load
 from headstart.backbones.adapters import no_peft
 from headstart.errors import OptionError
@@ -107,6 +107,7 @@ def _plan_record(context: Context, plan: Plan, calibrations: dict[str, Calibrati
             "views": plan.views,
             "trials": plan.trials,
             "repeats": plan.repeats,
+            "rungs": [asdict(rung) for rung in plan.rungs],
             "calibration": {name: _calibration(c) for name, c in calibrations.items()},
             "precision": "float32",
             "device": context.device.type,
@@ -126,6 +127,8 @@ def plan_of(record: Record) -> Plan:
         units=units,
         notes=tuple(detail["notes"]),
         repeats=detail["repeats"],
+        # A plan that was made before there were rungs had every network compared on all images: so it goes on.
+        rungs=tuple(Rung(**rung) for rung in detail.get("rungs", ())),
     )
 
 

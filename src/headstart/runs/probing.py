@@ -44,11 +44,14 @@ class Probed:
     competed: tuple[Probe, ...]
 
 
-def features_of(context: Context, prepared: Prepared, backbone: Backbone) -> Features:
-    """Stored features of every usable image at all cuts."""
-    usable = np.array([i for i, key in enumerate(prepared.survey.ids) if key])
+def features_of(
+    context: Context, prepared: Prepared, backbone: Backbone, *, indices: np.ndarray | None = None
+) -> Features:
+    """Stored features at all cuts of the images at `indices`, every usable one by default."""
+    if indices is None:
+        indices = np.array([i for i, key in enumerate(prepared.survey.ids) if key])
     return extract(
-        backbone, prepared.survey, usable, cache=context.cache, device=context.device, progress=context.progress
+        backbone, prepared.survey, indices, cache=context.cache, device=context.device, progress=context.progress
     )
 
 
@@ -82,10 +85,13 @@ class Screened:
 def probe(context: Context, prepared: Prepared, features: Features, *, indices: np.ndarray, title: str) -> Probed:
     """Screen every cut with ridge, then let all heads compete on the shortlist; folds keep groups whole."""
     rows = head_rows(prepared, features, indices, memory=context.options.memory)
-    return _compete(context, _screen(context, prepared, features, indices=rows, title=title), title=title)
+    return _compete(context, screen_cuts(context, prepared, features, indices=rows, title=title), title=title)
 
 
-def _screen(context: Context, prepared: Prepared, features: Features, *, indices: np.ndarray, title: str) -> Screened:
+def screen_cuts(
+    context: Context, prepared: Prepared, features: Features, *, indices: np.ndarray, title: str
+) -> Screened:
+    """A ridge at every cut, out of fold on the images at `indices`; folds keep groups whole."""
     y, groups = prepared.y[indices], prepared.groups[indices]
     parts = folds(y, groups, min(FOLDS, len(np.unique(groups))), seed=context.options.seed)
     z = rows_at(features, prepared, indices)
@@ -135,7 +141,7 @@ def timed_probe(
     name, of = backbone.name, len(indices)
     indices = head_rows(prepared, features, indices, memory=context.options.memory)
     fewer = f"Heads were fitted to {len(indices):,} of {of:,} images: --memory allows no more."
-    screened = _screen(context, prepared, features, indices=indices, title=f"cuts of {name}")
+    screened = screen_cuts(context, prepared, features, indices=indices, title=f"cuts of {name}")
     if context.journal.get(f"screen/{name}") is None:
         _note_probes(context, prepared, name, probes=screened.probes, indices=indices, screening=True)
         winner = best(screened.probes)

@@ -33,6 +33,7 @@ class Dot:
     high: float | None
     control: bool = False
     chosen: bool = False
+    dropped: bool = False
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -44,7 +45,10 @@ class Dot:
 
 
 def dots_with_intervals(rows: Sequence[Dot], *, name: str, title: str, width: int) -> Markup:
-    """A dot with its interval for every row; controls are hollow, the chosen row has the accent and a guide line."""
+    """A dot with its interval for every row; the chosen one has the accent and a guide line.
+
+    Controls, and what was dropped, are hollow.
+    """
     phone = narrow(width)
     high = 46 if phone else 34
     gutter = 0.0 if phone else min(250.0, 20 + max(advance(row.label, size=13) for row in rows))
@@ -62,7 +66,7 @@ def dots_with_intervals(rows: Sequence[Dot], *, name: str, title: str, width: in
 def _row(row: Dot, x: Scale, *, top: float, width: int) -> Markup:
     phone = narrow(width)
     middle = top + (33 if phone else 17)
-    style = ("strong" if row.chosen else "") + (" muted" if row.control else "")
+    style = ("strong" if row.chosen else "") + (" muted" if row.control or row.dropped else "")
     words = wording.estimate({"value": row.value, "low": row.low, "high": row.high})
     paint = "var(--accent)" if row.chosen else "var(--ink-2)"
     room = x.start - 20 if not phone else width - 70.0
@@ -72,7 +76,7 @@ def _row(row: Dot, x: Scale, *, top: float, width: int) -> Markup:
     ]
     if row.low is not None and row.high is not None:
         parts.append(line((x(row.low), middle), (x(row.high), middle), style="whisker", colour=paint))
-    fill = "var(--paper)" if row.control else paint
+    fill = "var(--paper)" if row.control or row.dropped else paint
     dot = {"cx": x(row.value), "cy": middle, "r": 5.5, "fill": fill, "stroke": paint, "stroke-width": 2}
     parts.append(element("circle", dot))
     return group(parts, {"class": "mark", "data-tip": f"{row.label}: {words}"})
@@ -80,8 +84,8 @@ def _row(row: Dot, x: Scale, *, top: float, width: int) -> Markup:
 
 def _told(rows: Sequence[Dot]) -> str:
     told = [
-        f"{r.label}{' (chosen)' if r.chosen else ''}{' (control)' if r.control else ''} "
-        + wording.estimate({"value": r.value, "low": r.low, "high": r.high})
+        f"{r.label}{' (chosen)' if r.chosen else ''}{' (control)' if r.control else ''}"
+        f"{' (dropped)' if r.dropped else ''} " + wording.estimate({"value": r.value, "low": r.low, "high": r.high})
         for r in rows
     ]
     return "; ".join(told) + "."

@@ -39,7 +39,7 @@ def section(run: Run) -> dict[str, Any] | None:
 
 def _departures(run: Run) -> list[str]:
     """Where something was computed in another way than planned: an engine refused, no room for activations."""
-    probed = [str(note) for r in run.probed if (note := r.detail.get("note"))]
+    probed = dict.fromkeys(str(note) for r in (*run.rungs, *run.probed) if (note := r.detail.get("note")))
     last = [("Final model", run.final.detail.get("note"))] if run.final else []
     titled = [(wording.strategy(r.strategy, run.title(r.strategy)), r.detail.get("note")) for r in run.candidates]
     return [*probed, *(f"{title}: {note}" for title, note in titled + last if note)]
