@@ -28,6 +28,7 @@ PAGES = (
     "docs/command-line.md",
     "docs/backbones.md",
     "docs/which-network.md",
+    "docs/next-task.md",
 )
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
