@@ -1,0 +1,255 @@
+"""Training towards a domain without labels: one row of `ADAPTATIONS`, from a fitted head or the source's model."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from headstart.advice.plan import STOP_SHARE
+from headstart.backbones import Backbone, Preprocessing, Transferred
+from headstart.backbones.statistics import adapt_batch_norms
+from headstart.data import Survey, folds, inner_split
+from headstart.data.batches import Batches, Feed, Read
+from headstart.data.domains import Paired, UnlabelledBatches
+from headstart.errors import InternalError
+from headstart.evidence import fit_temperature
+from headstart.objectives import CrossEntropy
+from headstart.objectives.adapt import Adapting
+from headstart.runs.context import Prepared
+from headstart.shallow import arrays, best, fit_probe, linear_start, screen
+from headstart.strategies.adapting import Adaptation
+from headstart.training import Curve, Recipe, Scores, predict_logits, score, train
+
+STATISTICS_BATCH = 64
+FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class SourceImages:
+    """What may be seen of the source.
+
+    Attributes
+    ----------
+    read : positions → uint8 (m, size, size, 3), e.g. `Survey.pixels`.
+    indices : positions of the training images, (n,).
+    y : their classes, (n,), from 0 to k − 1.
+    k : number of classes.
+    keys : names of the images, (n,), on which their views depend.
+    groups : what stays on one side when some are held back, (n,).
+    """
+
+    read: Read
+    indices: np.ndarray
+    y: np.ndarray
+    k: int
+    keys: Sequence[str]
+    groups: np.ndarray
+
+    @classmethod
+    def of(cls, prepared: Prepared, indices: np.ndarray) -> SourceImages:
+        """Images at `indices` of data that were read and split, e.g. the training part's."""
+        keys = [prepared.survey.ids[i] for i in indices]
+        return cls(prepared.survey.pixels, indices, prepared.y[indices], prepared.k, keys, prepared.groups[indices])
+
+    def batches(self, numbers: np.ndarray, of: Preprocessing, *, size: int, device: torch.device) -> Batches:
+        """The images with these numbers (0 … n − 1), prepared for a network."""
+        keys = [self.keys[i] for i in numbers]
+        return Batches(self.read, _preparing(of, device), self.indices[numbers], self.y[numbers], size, keys)
+
+
+@dataclass(frozen=True, eq=False)
+class TargetImages:
+    """What may be seen of the target: `read`, `indices` and `keys` as in `SourceImages`, and no labels."""
+
+    read: Read
+    indices: np.ndarray
+    keys: Sequence[str]
+
+    @classmethod
+    def of(cls, survey: Survey, indices: np.ndarray) -> TargetImages:
+        """Images at `indices` of those that were read."""
+        return cls(survey.pixels, indices, [survey.ids[i] for i in indices])
+
+    def batches(self, of: Preprocessing, *, size: int, device: torch.device) -> UnlabelledBatches:
+        """All images, prepared for a network."""
+        return UnlabelledBatches(self.read, _preparing(of, device), self.indices, size, self.keys)
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """A fitted model, in evaluation mode, and how it came about.
+
+    Attributes
+    ----------
+    model : backbone and a linear head of k classes, calibrated on the source's held-back images where it saw them.
+    recipe : of the training, for records; empty where nothing was trained.
+    curve : None where nothing was trained. Its losses are those of the source's held-back images; of a row that does
+        not see the source, the entropies of its own predictions on the target (accuracy is then not a number).
+    images : that went through the network in training, source and target together.
+    """
+
+    model: Transferred
+    recipe: dict[str, Any]
+    curve: Curve | None
+    images: int
+
+
+def head_first(backbone: Backbone, source: SourceImages, *, seed: int, device: torch.device) -> Transferred:
+    """The network with the linear head that was best out-of-fold on the source's features at its top, not yet trained.
+
+    Ridge regression, its penalty chosen over five folds (`headstart.shallow.screen`), on the images that
+    `train_adapted` trains on under the same seed.
+    """
+    fit, _ = inner_split(source.y, source.groups, STOP_SHARE, seed=seed)
+    model = Transferred(backbone, nn.Linear(backbone.widths["top"], source.k), source_statistics=True).to(device)
+    model = model.to(memory_format=torch.channels_last).eval()
+    batches = source.batches(fit, backbone.preprocessing, size=64, device=device)
+    with torch.inference_mode():
+        z = np.concatenate([model.features(batch.x).float().cpu().numpy() for batch in batches.in_order()])
+    there, y = np.unique(batches.y, return_inverse=True)
+    groups = source.groups[fit]
+    parts = folds(y, groups, min(FOLDS, len(np.unique(groups))), seed=seed)
+    probe = best(screen({"top": z}, y, parts))
+    weight, bias = linear_start(arrays(fit_probe(probe, {"top": z}, y)))
+    head = model.head
+    assert isinstance(head, nn.Linear)
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.fill_(bias.min().item())
+        head.weight[there], head.bias[there] = weight.to(device), bias.to(device)
+    return model
+
+
+def train_adapted(
+    row: Adaptation,
+    start: Transferred,
+    *,
+    source: SourceImages | None,
+    target: TargetImages,
+    epochs: int,
+    seed: int,
+    checkpoint: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Adapted:
+    """Adapt a copy of `start` in the way of a row; interrupted and called again, it goes on with the same bits.
+
+    Where the row sees the source, a share of its images is held back: the curve and the temperature are theirs. Which
+    epoch is handed back they say only where the target is not looked at (decision 0038). No label of the target
+    is read: the types hold none.
+
+    Parameters
+    ----------
+    row : of `headstart.strategies.ADAPTATIONS`.
+    start : what ``row.begins`` says: `head_first`, or the model of a row ``source_only`` that was trained before.
+    source : None for a row that does not see it; given all the same, it is not looked at.
+    epochs : through the longer one of the two domains.
+    checkpoint : file that the state is written to after each epoch.
+    progress : told (steps done, steps planned).
+
+    Raises
+    ------
+    InternalError : the row needs the source's images, and there are none.
+    BackboneError : the row adapts batch norms, and the network has none.
+    """
+    if row.sees_source and source is None:
+        raise InternalError(f"{row.name} was asked for without the source's images")
+    held = source if row.sees_source else None
+    fit, stop = inner_split(held.y, held.groups, STOP_SHARE, seed=seed) if held else (np.empty(0, "i8"),) * 2
+    if row.recipe is None:
+        return _statistics(start, held, target, fit)
+    n = len(fit) or len(target.indices)
+    recipe = row.recipe(n, epochs=epochs)
+    model = _beginning(start, recipe, head=row.sees_source)
+    device, of = next(model.parameters()).device, model.backbone.preprocessing
+    ours = target.batches(of, size=recipe.batch_size, device=device)
+    theirs = held.batches(fit, of, size=recipe.batch_size, device=device) if held else None
+    judge = held.batches(stop, of, size=64, device=device) if held else None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        feed, objective = _feed(row, model, recipe, theirs, ours)
+    curve = train(
+        model,
+        feed,
+        objective=objective,
+        recipe=recipe,
+        seed=seed,
+        evaluate=lambda current: score(current, judge) if judge else _sureness(current, ours),
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    if judge:
+        _calibrate(model, judge)
+    seen = curve.epoch * len(feed) * recipe.batch_size * (2 if theirs and row.sees_target else 1)
+    return Adapted(model.eval(), asdict(recipe), curve, seen)
+
+
+def _feed(
+    row: Adaptation, model: Transferred, recipe: Recipe, source: Batches | None, target: UnlabelledBatches
+) -> tuple[Feed[Any], Any]:
+    """What the loop reads, and what it lowers."""
+    penalties = [row.penalty(model)] if row.penalty else []
+    if source is None or row.alone is not None:
+        assert row.alone is not None
+        return target, row.alone()
+    if row.alignment is None:
+        return source, CrossEntropy(recipe.label_smoothing, penalties=penalties)
+    aligned = Adapting(
+        row.alignment(model), weight=row.weight, label_smoothing=recipe.label_smoothing, penalties=penalties
+    )
+    return Paired(source, target), aligned
+
+
+def _beginning(start: Transferred, recipe: Recipe, *, head: bool) -> Transferred:
+    model = copy.deepcopy(start)
+    model.source_statistics = recipe.source_statistics
+    model.head.requires_grad_(head)
+    model.hold("")
+    return model
+
+
+def _statistics(start: Transferred, source: SourceImages | None, target: TargetImages, fit: np.ndarray) -> Adapted:
+    device, of = next(start.parameters()).device, start.backbone.preprocessing
+    there = source.batches(fit, of, size=STATISTICS_BATCH, device=device).in_order() if source else None
+    here = target.batches(of, size=STATISTICS_BATCH, device=device).in_order()
+    model = adapt_batch_norms(
+        start.eval(), (batch.x for batch in here), source=(batch.x for batch in there) if there else None
+    )
+    return Adapted(model.eval(), {}, None, len(fit) + len(target.indices))
+
+
+def _sureness(model: nn.Module, target: UnlabelledBatches) -> Scores:
+    """Entropy of the model's prediction on each image of the target: what can be said without labels."""
+
+    def entropies() -> Iterator[Tensor]:
+        for batch in target.in_order():
+            log_p = model(batch.x).log_softmax(1)
+            yield -(log_p.exp() * log_p).sum(1).double().cpu()
+
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        found = torch.cat(list(entropies())).numpy()
+    model.train(was_training)
+    return Scores(found, math.nan)
+
+
+def _calibrate(model: Transferred, judge: Batches) -> None:
+    """Divide the head by the temperature of the source's images that were held back."""
+    temperature = fit_temperature(predict_logits(model, judge), judge.y)
+    head = model.head
+    assert isinstance(head, nn.Linear)
+    with torch.no_grad():
+        head.weight.div_(temperature)
+        head.bias.div_(temperature)
+
+
+def _preparing(of: Preprocessing, device: torch.device) -> Callable[[np.ndarray], Tensor]:
+    return lambda pixels: of.tensor(torch.from_numpy(pixels).to(device))
