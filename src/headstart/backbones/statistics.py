@@ -65,7 +65,7 @@ def adapt_batch_norms(
     Examples
     --------
     >>> from headstart.backbones import load_random
-    >>> model = Transferred(load_random("test_efficientnet", size=32, seed=0), nn.Linear(256, 2))
+    >>> model = Transferred(load_random("test_efficientnet", size=32, seed=0), torch.nn.Linear(256, 2))
     >>> x = torch.rand(16, 3, 32, 32)
     >>> same = adapt_batch_norms(model, [x], source=[x]).eval()
     >>> torch.allclose(same(x), model.eval()(x), atol=1e-3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.backbones import Transferred
-from headstart.data.batches import Stream
+from headstart.data.batches import Batch, Stream
 from headstart.runs.context import Context, Prepared
 from headstart.training import GRADIENT_IMAGES, Objective, Recipe, Sweep, find_rate, relative_gradients
 

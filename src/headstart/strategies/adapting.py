@@ -74,6 +74,11 @@ def _classes(model: Transferred) -> int:
     return k
 
 
+def _near(model: Transferred) -> Penalty:
+    # The head was fitted first and may be large: shrinking it would be most of the loss.
+    return L2SP(model, beta=0.0)
+
+
 ADAPTATIONS: dict[str, Adaptation] = {
     row.name: row
     for row in (
@@ -83,7 +88,7 @@ ADAPTATIONS: dict[str, Adaptation] = {
             "fine-tuning on the source, towards the network as it was (L2-SP)",
             "Li et al. 2018",
             recipe=towards_source,
-            penalty=L2SP,
+            penalty=_near,
         ),
         Adaptation(
             "adabn", "the target's batch-norm statistics (AdaBN)", "Li et al. 2016", begins="source_only", recipe=None
@@ -104,7 +109,12 @@ ADAPTATIONS: dict[str, Adaptation] = {
             "Long et al. 2018",
             alignment=lambda model: CDAN(_width(model), _classes(model)),
         ),
-        Adaptation("mdd", "a second head that disagrees (MDD)", "Zhang et al. 2019", alignment=lambda m: MDD(m.head)),
+        Adaptation(
+            "mdd",
+            "a second head that disagrees (MDD)",
+            "Zhang et al. 2019",
+            alignment=lambda m: MDD(_width(m), _classes(m)),
+        ),
         Adaptation("mcc", "less class confusion (MCC)", "Jin et al. 2020", alignment=lambda _: MCC()),
         Adaptation(
             "pseudo_labels", "pseudo-labels of the surest", "Zou et al. 2018", alignment=lambda _: PseudoLabels()

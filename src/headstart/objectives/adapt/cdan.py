@@ -69,6 +69,6 @@ class CDAN(nn.Module):
 
     def _weights(self, p: Tensor) -> Tensor:
         if not self.entropy:
-            return torch.full((len(p),), 1 / len(p), device=p.device)
+            return p.new_full((len(p),), 1 / len(p))
         sure = 1 + torch.exp(torch.special.entr(p).sum(1).neg())
         return sure / sure.sum()

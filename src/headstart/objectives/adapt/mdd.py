@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,17 +10,19 @@ from headstart.backbones import Transferred
 from headstart.objectives.adapt.adapting import Both
 from headstart.objectives.adapt.reversal import ramp, reverse
 
+WIDTH = 256
+
 
 class MDD(nn.Module):
     """γ mean of −log p′_s[ŷ_s] + mean of −log(1 − p′_t[ŷ_t]), p′ = softmax(F(R(z))), ŷ = argmax g.
 
-    F is a second head, made as a copy of the first one; it trains beside the model. R is the identity with a gradient
-    of −λ, λ = 0.1 (2 / (1 + exp(−10 p)) − 1) at progress p: F learns to disagree on the target alone, and the model
-    to leave it no way to.
+    F is a second head of two layers, which begins at random and trains beside the model. R is the identity with a
+    gradient of −λ, λ = 0.1 (2 / (1 + exp(−10 p)) − 1) at progress p: F learns to disagree on the target alone, and
+    the model to leave it no way to.
 
     Parameters
     ----------
-    head : the model's own, which is copied.
+    d, k : width of the features z, and number of classes.
     margin : γ.
 
     Source: Zhang et al. 2019, https://arxiv.org/abs/1904.05801; γ and the 0.1 are those of its experiments.
@@ -30,19 +30,19 @@ class MDD(nn.Module):
     Examples
     --------
     >>> from headstart.data.domains import UnlabelledBatch
-    >>> z, head = torch.zeros(3, 4), nn.Linear(4, 2)
-    >>> _ = nn.init.zeros_(head.bias)
+    >>> z, g = torch.rand(3, 4), torch.zeros(3, 2)
+    >>> mdd = MDD(4, 2)
+    >>> _ = nn.init.zeros_(mdd.head[-1].weight), nn.init.zeros_(mdd.head[-1].bias)
     >>> none = UnlabelledBatch(z, z, torch.arange(3))
-    >>> both = Both(z, z, head(z), head(z), torch.zeros(3, dtype=torch.int64), none, 0.5)
-    >>> round(MDD(head)(None, both).item(), 3)  # 5 log 2
+    >>> round(mdd(None, Both(z, z, g, g, torch.zeros(3, dtype=torch.int64), none, 0.5)).item(), 3)  # 5 log 2
     3.466
     """
 
     name = "mdd"
 
-    def __init__(self, head: nn.Module, *, margin: float = 4.0) -> None:
+    def __init__(self, d: int, k: int, *, margin: float = 4.0) -> None:
         super().__init__()
-        self.head = copy.deepcopy(head).requires_grad_(True)
+        self.head = nn.Sequential(nn.Linear(d, WIDTH), nn.ReLU(), nn.Linear(WIDTH, k))
         self.margin = margin
 
     def forward(self, model: Transferred, both: Both) -> Tensor:

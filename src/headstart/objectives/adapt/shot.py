@@ -75,7 +75,8 @@ def nearest_centroids(z: Tensor, p: Tensor) -> Tensor:
         m_c = Σ_i p_ic z_i / Σ_i p_ic;  ŷ_i = argmax_c cos(z_i, m_c);
         m′_c = mean of z_i with ŷ_i = c;  ŷ′_i = argmax_c cos(z_i, m′_c)
 
-    z are features of length one, as in the authors' code. A class that no image is nearest to in the first round has no centroid in the second.
+    z are features of length one, as in the authors' code. A class that no image is nearest to in the first round has
+    no centroid in the second.
 
     Parameters
     ----------
