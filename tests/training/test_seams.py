@@ -22,7 +22,7 @@ RECIPE = Recipe(epochs=4, batch_size=8, lr=2e-3, lr_head=2e-3, label_smoothing=0
 
 
 class Following(nn.Module):
-    """A number that follows the bias of a head with dropout, and one that the model's predictions give before each epoch."""
+    """A number that follows the head's bias, and one that predictions give before each epoch; heads have dropout."""
 
     trail: Tensor
 
