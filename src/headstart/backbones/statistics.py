@@ -80,10 +80,10 @@ def adapt_batch_norms(
 
     def normalise(norm: Norm, moments: Moments) -> None:
         """Set the statistics by which these moments come out as expected."""
-        mean, deviation = expected[norm]
-        wide = (moments.variance + norm.eps).sqrt() / deviation  # type: ignore[operator]
-        norm.running_mean.copy_(moments.mean - wide * mean)  # type: ignore[operator]
-        norm.running_var.copy_((wide.square() - norm.eps).clamp(min=0))  # type: ignore[operator]
+        (mean, deviation), (running_mean, running_var) = expected[norm], _running(norm)
+        wide = (moments.variance + norm.eps).sqrt() / deviation
+        running_mean.copy_(moments.mean - wide * mean)
+        running_var.copy_((wide.square() - norm.eps).clamp(min=0))
 
     found = _moments(adapted, norms, target, then=normalise)
     for norm, moments in found.items():
@@ -91,14 +91,19 @@ def adapt_batch_norms(
     return adapted.train(model.training)
 
 
+def _running(norm: Norm) -> tuple[Tensor, Tensor]:
+    """Mean and variance that it normalises by."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    return norm.running_mean, norm.running_var
+
+
 def _expected(norm: Norm, source: Moments | None) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation that the model was trained to see after normalising."""
-    zeros = torch.zeros_like(norm.running_mean, dtype=torch.float64)  # type: ignore[arg-type]
+    mean, variance = (tensor.double() for tensor in _running(norm))
     if source is None:
-        return zeros, zeros + 1
-    scale = (norm.running_var.double() + norm.eps).sqrt()  # type: ignore[operator,union-attr]
-    shift = (source.mean - norm.running_mean.double()) / scale  # type: ignore[operator,union-attr]
-    return shift, (source.variance + norm.eps).sqrt() / scale  # type: ignore[operator]
+        return torch.zeros_like(mean), torch.ones_like(mean)
+    scale = (variance + norm.eps).sqrt()
+    return (source.mean - mean) / scale, (source.variance + norm.eps).sqrt() / scale
 
 
 def _moments(
@@ -109,8 +114,8 @@ def _moments(
     then: Callable[[Norm, Moments], None] = lambda norm, moments: None,
 ) -> dict[Norm, Moments]:
     """Moments of what each norm is given over all batches; `then` is told those of each batch before it goes on."""
-    none = {n: torch.zeros_like(n.running_mean, dtype=torch.float64) for n in norms}  # type: ignore[arg-type]
-    found = {norm: Moments(0, zeros, zeros) for norm, zeros in none.items()}
+    zeros = {norm: torch.zeros_like(_running(norm)[0], dtype=torch.float64) for norm in norms}
+    found = {norm: Moments(0, none, none) for norm, none in zeros.items()}
 
     def see(norm: Norm, inputs: tuple[Tensor, ...]) -> None:
         then(norm, found[norm].add(inputs[0]))

@@ -49,7 +49,7 @@ class MDD(nn.Module):
         """The disparity of the two heads; the model is not looked at."""
         strength = 0.1 * ramp(both.progress)
         other_s, other_t = (self.head(reverse(z, strength)) for z in (both.z_s, both.z_t))
-        agree = F.cross_entropy(other_s, both.g_s.argmax(1))
+        agree: Tensor = F.cross_entropy(other_s, both.g_s.argmax(1))
         others = other_t.scatter(1, both.g_t.argmax(1, keepdim=True), -torch.inf)
-        disagree = (other_t.logsumexp(1) - others.logsumexp(1)).mean()
+        disagree: Tensor = (other_t.logsumexp(1) - others.logsumexp(1)).mean()
         return self.margin * agree + disagree

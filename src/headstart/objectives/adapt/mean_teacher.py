@@ -50,7 +50,7 @@ class MeanTeacher(nn.Module):
     def forward(self, model: Transferred, both: Both) -> Tensor:
         """How far the model is from the teacher, where that is sure."""
         with torch.no_grad():
-            q = self.teacher(both.target.plain).softmax(1)
+            q: Tensor = self.teacher(both.target.plain).softmax(1)
         sure = (q.max(1).values >= self.confidence).to(q.dtype)
         return (sure * (both.g_t.softmax(1) - q).square().mean(1)).mean()
 
