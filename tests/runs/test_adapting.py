@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.backbones import Transferred, load_random
-from headstart.data.batches import Batches
+from headstart.data.batches import Augmentation, Batches
 from headstart.data.domains import Pair, Paired, UnlabelledBatches
 from headstart.errors import InternalError
 from headstart.objectives import CrossEntropy
@@ -149,7 +149,7 @@ def batch_of(start: Transferred) -> tuple[Pair, UnlabelledBatches]:
     of, device = start.backbone.preprocessing, torch.device("cpu")
     images = target.batches(of, size=9, device=device)
     pairs = Paired(source.batches(np.arange(18), of, size=6, device=device), images)
-    return next(iter(pairs.shuffled(1, seed=0, augmentation=None))), images
+    return next(iter(pairs.shuffled(1, seed=0, augmentation=Augmentation()))), images
 
 
 def own(row: Adaptation, model: Transferred) -> Any:
