@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from headstart.evidence.transferability import SCORES, Score
-from headstart.strategies import ADAPTATIONS, FAMILIES, TABLE, Adaptation
+from headstart.strategies import DEEP_ADAPTATIONS, FAMILIES, TABLE, DeepAdaptation
 
 COMMANDS = ("fit", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
 GROUPS = {"cache": ("prune",), "study": ("ranking",)}
@@ -89,8 +89,8 @@ def test_every_score_is_documented_with_its_paper(score: Score, root: Path) -> N
     assert score.paper in row and f"| {score.needs} |" in row
 
 
-@pytest.mark.parametrize("row", ADAPTATIONS.values(), ids=ADAPTATIONS)
-def test_every_way_to_adapt_is_documented_with_its_paper(row: Adaptation, root: Path) -> None:
+@pytest.mark.parametrize("row", DEEP_ADAPTATIONS.values(), ids=DEEP_ADAPTATIONS)
+def test_every_way_to_adapt_is_documented_with_its_paper(row: DeepAdaptation, root: Path) -> None:
     page = (root / "docs/training-towards-a-domain.md").read_text(encoding="utf-8")
     (cells,) = re.findall(rf"^\| `{row.name}` \|(.*)$", page, re.MULTILINE)
     *_, begins, sees, paper, _ = (cell.strip(" `") for cell in cells.split("|"))

@@ -20,16 +20,18 @@ from headstart.data.domains import Pair, Paired, UnlabelledBatches
 from headstart.errors import InternalError
 from headstart.objectives import CrossEntropy
 from headstart.objectives.adapt import Adapting, PseudoLabels
-from headstart.runs.adapting import Adapted, SourceImages, TargetImages, head_first, train_adapted
-from headstart.strategies import ADAPTATIONS, Adaptation
+from headstart.runs.adapting import AdaptedNetwork, SourceImages, TargetImages, adapt_network, head_first
+from headstart.strategies import DEEP_ADAPTATIONS, DeepAdaptation
 from headstart.training import Recipe, Scores, adapting, train
 
 K, SIZE = 3, 32
-rows = pytest.mark.parametrize("row", ADAPTATIONS.values(), ids=ADAPTATIONS)
+rows = pytest.mark.parametrize("row", DEEP_ADAPTATIONS.values(), ids=DEEP_ADAPTATIONS)
 aligned = pytest.mark.parametrize(
-    "row", [row for row in ADAPTATIONS.values() if row.alignment], ids=lambda row: row.name
+    "row", [row for row in DEEP_ADAPTATIONS.values() if row.alignment], ids=lambda row: row.name
 )
-trained = pytest.mark.parametrize("row", [row for row in ADAPTATIONS.values() if row.recipe], ids=lambda row: row.name)
+trained = pytest.mark.parametrize(
+    "row", [row for row in DEEP_ADAPTATIONS.values() if row.recipe], ids=lambda row: row.name
+)
 
 
 def pixels_of(n: int, *, seed: int, shift: int) -> np.ndarray:
@@ -74,20 +76,22 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def fit(row: Adaptation, start: Transferred, path: Path, *, stop_at: int = 0, seed: int = 0, n_t: int = 21) -> Adapted:
+def fit(
+    row: DeepAdaptation, start: Transferred, path: Path, *, stop_at: int = 0, seed: int = 0, n_t: int = 21
+) -> AdaptedNetwork:
     def progress(done: int, planned: int) -> None:
         if done == stop_at:
             raise KeyboardInterrupt
 
     source = source_of() if row.sees_source else None
-    return train_adapted(
+    return adapt_network(
         row, start, source=source, target=target_of(n_t), epochs=2, seed=seed, checkpoint=path, progress=progress
     )
 
 
 @rows
 def test_it_ends_finite_with_a_linear_head_and_leaves_its_start_alone(
-    row: Adaptation, start: Transferred, tmp_path: Path
+    row: DeepAdaptation, start: Transferred, tmp_path: Path
 ) -> None:
     before, random = state(start), torch.get_rng_state()
     adapted = fit(row, start, tmp_path / "c")
@@ -107,14 +111,14 @@ def test_it_ends_finite_with_a_linear_head_and_leaves_its_start_alone(
 
 
 @rows
-def test_the_same_seed_gives_the_same_bits(row: Adaptation, start: Transferred, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bits(row: DeepAdaptation, start: Transferred, tmp_path: Path) -> None:
     one, other = (state(fit(row, start, tmp_path / name).model) for name in "ab")
     assert same(one, other)
 
 
 @trained
 def test_interrupted_it_goes_on_and_ends_with_the_same_bits(
-    row: Adaptation, start: Transferred, tmp_path: Path
+    row: DeepAdaptation, start: Transferred, tmp_path: Path
 ) -> None:
     whole = fit(row, start, tmp_path / "whole")
     with suppress(KeyboardInterrupt):
@@ -126,13 +130,13 @@ def test_interrupted_it_goes_on_and_ends_with_the_same_bits(
 
 
 @aligned
-def test_domains_of_unequal_size(row: Adaptation, start: Transferred, tmp_path: Path) -> None:
+def test_domains_of_unequal_size(row: DeepAdaptation, start: Transferred, tmp_path: Path) -> None:
     adapted = fit(row, start, tmp_path / "c", n_t=50)
     assert adapted.curve is not None and np.isfinite([p.loss for p in adapted.curve.points]).all()
 
 
 @rows
-def test_what_is_frozen_stays_bit_for_bit(row: Adaptation, start: Transferred, tmp_path: Path) -> None:
+def test_what_is_frozen_stays_bit_for_bit(row: DeepAdaptation, start: Transferred, tmp_path: Path) -> None:
     before, after = state(start), state(fit(row, start, tmp_path / "c").model)
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     statistics = {name for name in before if "running_" in name}
@@ -152,19 +156,19 @@ def batch_of(start: Transferred) -> tuple[Pair, UnlabelledBatches]:
     return next(iter(pairs.shuffled(1, seed=0, augmentation=Augmentation()))), images
 
 
-def own(row: Adaptation, model: Transferred) -> Any:
+def own(row: DeepAdaptation, model: Transferred) -> Any:
     torch.manual_seed(0)
     assert row.alignment is not None
     return row.alignment(model)
 
 
 def test_another_seed_gives_another_model(start: Transferred, tmp_path: Path) -> None:
-    one, other = (state(fit(ADAPTATIONS["dann"], start, tmp_path / str(seed), seed=seed).model) for seed in (0, 1))
+    one, other = (state(fit(DEEP_ADAPTATIONS["dann"], start, tmp_path / str(seed), seed=seed).model) for seed in (0, 1))
     assert not same(one, other)
 
 
 @aligned
-def test_its_gradient_reaches_the_backbone(row: Adaptation, start: Transferred) -> None:
+def test_its_gradient_reaches_the_backbone(row: DeepAdaptation, start: Transferred) -> None:
     model, (pair, images) = start.twin(), batch_of(start)
     alignment = own(row, model)
     if isinstance(alignment, PseudoLabels):
@@ -189,7 +193,7 @@ class SourceAlone:
 
 @aligned
 def test_without_weight_it_is_plain_training_on_the_source_bit_for_bit(
-    row: Adaptation, start: Transferred, tmp_path: Path
+    row: DeepAdaptation, start: Transferred, tmp_path: Path
 ) -> None:
     ends = []
     for name in ("plain", "none", "some"):
@@ -217,19 +221,25 @@ def test_without_weight_it_is_plain_training_on_the_source_bit_for_bit(
 
 
 @rows
-def test_a_row_says_what_it_sees(row: Adaptation) -> None:
-    assert ADAPTATIONS[row.name] is row and row.title != row.name and row.paper[-4:].isdigit()
+def test_a_row_says_what_it_sees(row: DeepAdaptation) -> None:
+    assert DEEP_ADAPTATIONS[row.name] is row and row.title != row.name and row.paper[-4:].isdigit()
     assert row.sees_source is (row.name != "shot")
-    assert row.sees_target is (row.name not in ("source_only", "l2sp"))
-    assert (row.begins == "source_only") is (row.name in ("adabn", "shot"))
+    assert row.sees_target is (row.name not in ("finetuned_source", "l2sp"))
+    assert (row.begins == "finetuned_source") is (row.name in ("adabn", "shot"))
     with pytest.raises(dataclasses.FrozenInstanceError):
         row.name = "other"  # type: ignore[misc]
 
 
 def test_a_row_that_needs_the_source_says_so(start: Transferred, tmp_path: Path) -> None:
     with pytest.raises(InternalError, match="without the source"):
-        train_adapted(
-            ADAPTATIONS["dann"], start, source=None, target=target_of(), epochs=1, seed=0, checkpoint=tmp_path / "c"
+        adapt_network(
+            DEEP_ADAPTATIONS["dann"],
+            start,
+            source=None,
+            target=target_of(),
+            epochs=1,
+            seed=0,
+            checkpoint=tmp_path / "c",
         )
 
 
@@ -239,9 +249,9 @@ def test_source_free_the_sources_images_are_not_read_even_where_they_are_given(
     def refuse(_: np.ndarray) -> np.ndarray:
         raise AssertionError("an image of the source was read")
 
-    row = ADAPTATIONS["shot"]
+    row = DEEP_ADAPTATIONS["shot"]
     guarded = dataclasses.replace(source_of(), read=refuse)
-    given = train_adapted(
+    given = adapt_network(
         row, start, source=guarded, target=target_of(), epochs=2, seed=0, checkpoint=tmp_path / "given"
     )
     assert same(state(given.model), state(fit(row, start, tmp_path / "none").model))

@@ -1,4 +1,4 @@
-"""Training towards a domain without labels: one row of `ADAPTATIONS`, from a fitted head or the source's model."""
+"""Training towards a domain without labels: one row of `DEEP_ADAPTATIONS`, from a fitted head or the source's model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from headstart.objectives import CrossEntropy
 from headstart.objectives.adapt import Adapting
 from headstart.runs.context import Prepared
 from headstart.shallow import arrays, best, fit_probe, linear_start, screen
-from headstart.strategies.adapting import Adaptation
+from headstart.strategies.deep_adaptation import DeepAdaptation
 from headstart.training import Curve, Recipe, Scores, predict_logits, score, train
 
 STATISTICS_BATCH = 64
@@ -84,7 +84,7 @@ class TargetImages:
 
 
 @dataclass(frozen=True, eq=False)
-class Adapted:
+class AdaptedNetwork:
     """A fitted model, in evaluation mode, and how it came about.
 
     Attributes
@@ -106,7 +106,7 @@ def head_first(backbone: Backbone, source: SourceImages, *, seed: int, device: t
     """The network with the linear head that was best out-of-fold on the source's features at its top, not yet trained.
 
     Ridge regression, its penalty chosen over five folds (`headstart.shallow.screen`), on the images that
-    `train_adapted` trains on under the same seed.
+    `adapt_network` trains on under the same seed.
     """
     fit, _ = inner_split(source.y, source.groups, STOP_SHARE, seed=seed)
     model = Transferred(backbone, nn.Linear(backbone.widths["top"], source.k), source_statistics=True).to(device)
@@ -128,8 +128,8 @@ def head_first(backbone: Backbone, source: SourceImages, *, seed: int, device: t
     return model
 
 
-def train_adapted(
-    row: Adaptation,
+def adapt_network(
+    row: DeepAdaptation,
     start: Transferred,
     *,
     source: SourceImages | None,
@@ -138,7 +138,7 @@ def train_adapted(
     seed: int,
     checkpoint: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Adapted:
+) -> AdaptedNetwork:
     """Adapt a copy of `start` in the way of a row; interrupted and called again, it goes on with the same bits.
 
     Where the row sees the source, a share of its images is held back: the curve and the temperature are theirs. Which
@@ -147,8 +147,8 @@ def train_adapted(
 
     Parameters
     ----------
-    row : of `headstart.strategies.ADAPTATIONS`.
-    start : what ``row.begins`` says: `head_first`, or the model of a row ``source_only`` that was trained before.
+    row : of `headstart.strategies.DEEP_ADAPTATIONS`.
+    start : what ``row.begins`` says: `head_first`, or the model of a row ``finetuned_source`` that was trained before.
     source : None for a row that does not see it; given all the same, it is not looked at.
     epochs : through the longer one of the two domains.
     checkpoint : file that the state is written to after each epoch.
@@ -188,11 +188,11 @@ def train_adapted(
     if judge:
         _calibrate(model, judge)
     seen = curve.epoch * len(feed) * recipe.batch_size * (2 if theirs and row.sees_target else 1)
-    return Adapted(model.eval(), asdict(recipe), curve, seen)
+    return AdaptedNetwork(model.eval(), asdict(recipe), curve, seen)
 
 
 def _feed(
-    row: Adaptation, model: Transferred, recipe: Recipe, source: Batches | None, target: UnlabelledBatches
+    row: DeepAdaptation, model: Transferred, recipe: Recipe, source: Batches | None, target: UnlabelledBatches
 ) -> tuple[Feed[Any], Any]:
     """What the loop reads, and what it lowers."""
     penalties = [row.penalty(model)] if row.penalty else []
@@ -215,14 +215,16 @@ def _beginning(start: Transferred, recipe: Recipe, *, head: bool) -> Transferred
     return model
 
 
-def _statistics(start: Transferred, source: SourceImages | None, target: TargetImages, fit: np.ndarray) -> Adapted:
+def _statistics(
+    start: Transferred, source: SourceImages | None, target: TargetImages, fit: np.ndarray
+) -> AdaptedNetwork:
     device, of = next(start.parameters()).device, start.backbone.preprocessing
     there = source.batches(fit, of, size=STATISTICS_BATCH, device=device).in_order() if source else None
     here = target.batches(of, size=STATISTICS_BATCH, device=device).in_order()
     model = adapt_batch_norms(
         start.eval(), (batch.x for batch in here), source=(batch.x for batch in there) if there else None
     )
-    return Adapted(model.eval(), {}, None, len(fit) + len(target.indices))
+    return AdaptedNetwork(model.eval(), {}, None, len(fit) + len(target.indices))
 
 
 def _sureness(model: nn.Module, target: UnlabelledBatches) -> Scores:

@@ -90,8 +90,8 @@ class Adapting(nn.Module):
     >>> x = torch.rand(4, 3, 32, 32)
     >>> pair = Pair(Batch(x, torch.tensor([0, 1, 0, 1])), UnlabelledBatch(x, x, torch.arange(4)))
     >>> losses = Adapting(DeepCORAL())(model, pair, 0.5)
-    >>> list(losses), losses["coral"].item()
-    (['cross_entropy', 'coral'], 0.0)
+    >>> list(losses), losses["deep_coral"].item()
+    (['cross_entropy', 'deep_coral'], 0.0)
     """
 
     class_weights: Tensor | None

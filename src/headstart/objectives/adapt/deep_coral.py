@@ -26,7 +26,7 @@ class DeepCORAL:
     2.25
     """
 
-    name = "coral"
+    name = "deep_coral"
 
     def __call__(self, model: Transferred, both: Both) -> Tensor:
         """The distance of the two covariances; the model is not looked at."""

@@ -24,11 +24,11 @@ from headstart.objectives.adapt import (
 )
 from headstart.training import Objective, Recipe, adapting, finetune, source_free, towards_source
 
-Begins = Literal["head", "source_only"]
+Begins = Literal["head", "finetuned_source"]
 
 
 @dataclass(frozen=True)
-class Adaptation:
+class DeepAdaptation:
     """One way to adapt a network, and what it may see.
 
     Attributes
@@ -36,7 +36,7 @@ class Adaptation:
     name : how users and records name it.
     title : the same in words, to stand in a sentence.
     paper : authors and year.
-    begins : with a head fitted to the source's features (``head``), or with the model that ``source_only`` gave.
+    begins : with a head fitted to the source's features (``head``), or with the model that ``finetuned_source`` gave.
     recipe : (training images, epochs) → `Recipe`; None where nothing is trained.
     alignment : makes, before training, what is lowered beside the source's loss; None lowers nothing else.
     weight : of that.
@@ -79,52 +79,62 @@ def _near(model: Transferred) -> Penalty:
     return L2SP(model, beta=0.0)
 
 
-ADAPTATIONS: dict[str, Adaptation] = {
+DEEP_ADAPTATIONS: dict[str, DeepAdaptation] = {
     row.name: row
     for row in (
-        Adaptation("source_only", "fine-tuning on the source alone", "Kumar et al. 2022", recipe=finetune),
-        Adaptation(
+        DeepAdaptation("finetuned_source", "fine-tuning on the source alone", "Kumar et al. 2022", recipe=finetune),
+        DeepAdaptation(
             "l2sp",
             "fine-tuning on the source, towards the network as it was (L2-SP)",
             "Li et al. 2018",
             recipe=towards_source,
             penalty=_near,
         ),
-        Adaptation(
-            "adabn", "the target's batch-norm statistics (AdaBN)", "Li et al. 2016", begins="source_only", recipe=None
+        DeepAdaptation(
+            "adabn",
+            "the target's batch-norm statistics (AdaBN)",
+            "Li et al. 2016",
+            begins="finetuned_source",
+            recipe=None,
         ),
         # Weights of the two: the authors' code adds up five kernels, of which the mean is taken here.
-        Adaptation("dan", "mean embeddings matched (DAN)", "Long et al. 2015", alignment=lambda _: DAN(), weight=5.0),
-        Adaptation("jan", "joint embeddings matched (JAN)", "Long et al. 2017", alignment=lambda _: JAN(), weight=5.0),
-        Adaptation("coral", "covariances matched (Deep CORAL)", "Sun & Saenko 2016", alignment=lambda _: DeepCORAL()),
-        Adaptation(
+        DeepAdaptation(
+            "dan", "mean embeddings matched (DAN)", "Long et al. 2015", alignment=lambda _: DAN(), weight=5.0
+        ),
+        DeepAdaptation(
+            "jan", "joint embeddings matched (JAN)", "Long et al. 2017", alignment=lambda _: JAN(), weight=5.0
+        ),
+        DeepAdaptation(
+            "deep_coral", "covariances matched (Deep CORAL)", "Sun & Saenko 2016", alignment=lambda _: DeepCORAL()
+        ),
+        DeepAdaptation(
             "dann",
             "a discriminator of domains (DANN)",
             "Ganin et al. 2016",
             alignment=lambda model: DANN(_width(model)),
         ),
-        Adaptation(
+        DeepAdaptation(
             "cdan",
             "a discriminator that sees the classes (CDAN+E)",
             "Long et al. 2018",
             alignment=lambda model: CDAN(_width(model), _classes(model)),
         ),
-        Adaptation(
+        DeepAdaptation(
             "mdd",
             "a second head that disagrees (MDD)",
             "Zhang et al. 2019",
             alignment=lambda m: MDD(_width(m), _classes(m)),
         ),
-        Adaptation("mcc", "less class confusion (MCC)", "Jin et al. 2020", alignment=lambda _: MCC()),
-        Adaptation(
-            "pseudo_labels", "pseudo-labels of the surest", "Zou et al. 2018", alignment=lambda _: PseudoLabels()
+        DeepAdaptation("mcc", "less class confusion (MCC)", "Jin et al. 2020", alignment=lambda _: MCC()),
+        DeepAdaptation(
+            "self_training", "pseudo-labels of the surest", "Zou et al. 2018", alignment=lambda _: PseudoLabels()
         ),
-        Adaptation("mean_teacher", "a mean teacher", "French et al. 2018", alignment=MeanTeacher, weight=3.0),
-        Adaptation(
+        DeepAdaptation("mean_teacher", "a mean teacher", "French et al. 2018", alignment=MeanTeacher, weight=3.0),
+        DeepAdaptation(
             "shot",
             "without the source's images (SHOT)",
             "Liang et al. 2020",
-            begins="source_only",
+            begins="finetuned_source",
             recipe=source_free,
             alone=SHOT,
         ),
