@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,73 +14,22 @@ import torch
 from torch import Tensor, nn
 
 from headstart.advice.plan import STOP_SHARE
-from headstart.backbones import Backbone, Preprocessing, Transferred
+from headstart.backbones import Backbone, Transferred
 from headstart.backbones.statistics import adapt_batch_norms
-from headstart.data import Survey, folds, inner_split
-from headstart.data.batches import Batches, Feed, Read
+from headstart.data import folds, inner_split
+from headstart.data.batches import Batches, Feed
 from headstart.data.domains import Paired, UnlabelledBatches
 from headstart.errors import InternalError
 from headstart.evidence import fit_temperature
 from headstart.objectives import CrossEntropy
 from headstart.objectives.adapt import Adapting
-from headstart.runs.context import Prepared
+from headstart.runs.two_domains import SourceImages, TargetImages
 from headstart.shallow import arrays, best, fit_probe, linear_start, screen
-from headstart.strategies.deep_adaptation import DeepAdaptation
+from headstart.strategies import DeepAdaptation
 from headstart.training import Curve, Recipe, Scores, predict_logits, score, train
 
 STATISTICS_BATCH = 64
 FOLDS = 5
-
-
-@dataclass(frozen=True, eq=False)
-class SourceImages:
-    """What may be seen of the source.
-
-    Attributes
-    ----------
-    read : positions → uint8 (m, size, size, 3), e.g. `Survey.pixels`.
-    indices : positions of the training images, (n,).
-    y : their classes, (n,), from 0 to k − 1.
-    k : number of classes.
-    keys : names of the images, (n,), on which their views depend.
-    groups : what stays on one side when some are held back, (n,).
-    """
-
-    read: Read
-    indices: np.ndarray
-    y: np.ndarray
-    k: int
-    keys: Sequence[str]
-    groups: np.ndarray
-
-    @classmethod
-    def of(cls, prepared: Prepared, indices: np.ndarray) -> SourceImages:
-        """Images at `indices` of data that were read and split, e.g. the training part's."""
-        keys = [prepared.survey.ids[i] for i in indices]
-        return cls(prepared.survey.pixels, indices, prepared.y[indices], prepared.k, keys, prepared.groups[indices])
-
-    def batches(self, numbers: np.ndarray, of: Preprocessing, *, size: int, device: torch.device) -> Batches:
-        """The images with these numbers (0 … n − 1), prepared for a network."""
-        keys = [self.keys[i] for i in numbers]
-        return Batches(self.read, _preparing(of, device), self.indices[numbers], self.y[numbers], size, keys)
-
-
-@dataclass(frozen=True, eq=False)
-class TargetImages:
-    """What may be seen of the target: `read`, `indices` and `keys` as in `SourceImages`, and no labels."""
-
-    read: Read
-    indices: np.ndarray
-    keys: Sequence[str]
-
-    @classmethod
-    def of(cls, survey: Survey, indices: np.ndarray) -> TargetImages:
-        """Images at `indices` of those that were read."""
-        return cls(survey.pixels, indices, [survey.ids[i] for i in indices])
-
-    def batches(self, of: Preprocessing, *, size: int, device: torch.device) -> UnlabelledBatches:
-        """All images, prepared for a network."""
-        return UnlabelledBatches(self.read, _preparing(of, device), self.indices, size, self.keys)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +42,7 @@ class AdaptedNetwork:
     recipe : of the training, for records; empty where nothing was trained.
     curve : None where nothing was trained. Its losses are those of the source's held-back images; of a row that does
         not see the source, the entropies of its own predictions on the target (accuracy is then not a number).
-    images : that went through the network in training, source and target together.
+    images : about how many went through the network in training, source and target together.
     """
 
     model: Transferred
@@ -161,50 +110,75 @@ def adapt_network(
     """
     if row.sees_source and source is None:
         raise InternalError(f"{row.name} was asked for without the source's images")
-    held = source if row.sees_source else None
-    fit, stop = inner_split(held.y, held.groups, STOP_SHARE, seed=seed) if held else (np.empty(0, "i8"),) * 2
+    sides = _sides(start, source if row.sees_source else None, target, seed=seed)
     if row.recipe is None:
-        return _statistics(start, held, target, fit)
-    n = len(fit) or len(target.indices)
-    recipe = row.recipe(n, epochs=epochs)
+        return _statistics(start, sides)
+    recipe = row.recipe(sides.n, epochs=epochs)
     model = _beginning(start, recipe, head=row.sees_source)
-    device, of = next(model.parameters()).device, model.backbone.preprocessing
-    ours = target.batches(of, size=recipe.batch_size, device=device)
-    theirs = held.batches(fit, of, size=recipe.batch_size, device=device) if held else None
-    judge = held.batches(stop, of, size=64, device=device) if held else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        feed, objective = _feed(row, model, recipe, theirs, ours)
+        feed, objective = _feed(row, model, recipe, sides)
     curve = train(
         model,
         feed,
         objective=objective,
         recipe=recipe,
         seed=seed,
-        evaluate=lambda current: score(current, judge) if judge else _sureness(current, ours),
+        evaluate=sides.evaluate,
         checkpoint=checkpoint,
         progress=progress,
     )
-    if judge:
-        _calibrate(model, judge)
-    seen = curve.epoch * len(feed) * recipe.batch_size * (2 if theirs and row.sees_target else 1)
-    return AdaptedNetwork(model.eval(), asdict(recipe), curve, seen)
+    if sides.judge:
+        _calibrate(model, sides.judge)
+    both = row.sees_source and row.sees_target
+    return AdaptedNetwork(model.eval(), asdict(recipe), curve, curve.epoch * len(feed) * recipe.batch_size * (1 + both))
 
 
-def _feed(
-    row: DeepAdaptation, model: Transferred, recipe: Recipe, source: Batches | None, target: UnlabelledBatches
-) -> tuple[Feed[Any], Any]:
+@dataclass(frozen=True, eq=False)
+class _Sides:
+    """Both domains as batches of any size: the source's to fit to and to judge by, where it is seen, and the target's.
+
+    `n` images decide the recipe.
+    """
+
+    fit: Callable[[int], Batches] | None
+    judge: Batches | None
+    target: Callable[[int], UnlabelledBatches]
+    n: int
+
+    def evaluate(self, model: nn.Module) -> Scores:
+        """Losses of the source's images that were held back, or the target's entropies."""
+        return score(model, self.judge) if self.judge else _sureness(model, self.target(64))
+
+
+def _sides(start: Transferred, source: SourceImages | None, target: TargetImages, *, seed: int) -> _Sides:
+    of, device = start.backbone.preprocessing, next(start.parameters()).device
+
+    def ours(size: int) -> UnlabelledBatches:
+        return target.batches(of, size=size, device=device)
+
+    if source is None:
+        return _Sides(None, None, ours, len(target.indices))
+    fit, stop = inner_split(source.y, source.groups, STOP_SHARE, seed=seed)
+
+    def theirs(size: int) -> Batches:
+        return source.batches(fit, of, size=size, device=device)
+
+    return _Sides(theirs, source.batches(stop, of, size=64, device=device), ours, len(fit))
+
+
+def _feed(row: DeepAdaptation, model: Transferred, recipe: Recipe, sides: _Sides) -> tuple[Feed[Any], Any]:
     """What the loop reads, and what it lowers."""
-    penalties = [row.penalty(model)] if row.penalty else []
-    if source is None or row.alone is not None:
+    device, target = next(model.parameters()).device, sides.target(recipe.batch_size)
+    if row.alone is not None or sides.fit is None:
         assert row.alone is not None
         return target, row.alone()
+    source, smoothing = sides.fit(recipe.batch_size), recipe.label_smoothing
+    penalties = [row.penalty(model)] if row.penalty else []
     if row.alignment is None:
-        return source, CrossEntropy(recipe.label_smoothing, penalties=penalties)
-    aligned = Adapting(
-        row.alignment(model), weight=row.weight, label_smoothing=recipe.label_smoothing, penalties=penalties
-    )
-    return Paired(source, target), aligned
+        return source, CrossEntropy(smoothing, penalties=penalties)
+    aligned = Adapting(row.alignment(model), weight=row.weight, label_smoothing=smoothing, penalties=penalties)
+    return Paired(source, target), aligned.to(device)
 
 
 def _beginning(start: Transferred, recipe: Recipe, *, head: bool) -> Transferred:
@@ -215,16 +189,13 @@ def _beginning(start: Transferred, recipe: Recipe, *, head: bool) -> Transferred
     return model
 
 
-def _statistics(
-    start: Transferred, source: SourceImages | None, target: TargetImages, fit: np.ndarray
-) -> AdaptedNetwork:
-    device, of = next(start.parameters()).device, start.backbone.preprocessing
-    there = source.batches(fit, of, size=STATISTICS_BATCH, device=device).in_order() if source else None
-    here = target.batches(of, size=STATISTICS_BATCH, device=device).in_order()
+def _statistics(start: Transferred, sides: _Sides) -> AdaptedNetwork:
+    assert sides.fit is not None
+    target, source = sides.target(STATISTICS_BATCH), sides.fit(STATISTICS_BATCH)
     model = adapt_batch_norms(
-        start.eval(), (batch.x for batch in here), source=(batch.x for batch in there) if there else None
+        start.eval(), (batch.x for batch in target.in_order()), source=(batch.x for batch in source.in_order())
     )
-    return AdaptedNetwork(model.eval(), {}, None, len(fit) + len(target.indices))
+    return AdaptedNetwork(model.eval(), {}, None, len(source.indices) + len(target.indices))
 
 
 def _sureness(model: nn.Module, target: UnlabelledBatches) -> Scores:
@@ -251,7 +222,3 @@ def _calibrate(model: Transferred, judge: Batches) -> None:
     with torch.no_grad():
         head.weight.div_(temperature)
         head.bias.div_(temperature)
-
-
-def _preparing(of: Preprocessing, device: torch.device) -> Callable[[np.ndarray], Tensor]:
-    return lambda pixels: of.tensor(torch.from_numpy(pixels).to(device))

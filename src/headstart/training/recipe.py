@@ -124,11 +124,12 @@ def adapting(n: int, *, epochs: int) -> Recipe:
 
 
 def source_free(n: int, *, epochs: int) -> Recipe:
-    """Training on images of the target alone, whose statistics batch norms take in; the head does not train.
+    """Training on images of the target alone, whose labels are the model's own and are not smoothed.
 
-    Labels are the model's own, and are not smoothed.
+    Batch norms keep the source's statistics, which the head that does not train was fitted to: statistics of small
+    batches move slowly, and what is trained by a batch's own would be judged by others.
     """
-    return replace(adapting(n, epochs=epochs), source_statistics=False, label_smoothing=0.0)
+    return replace(adapting(n, epochs=epochs), label_smoothing=0.0)
 
 
 def low_rank(n: int, *, epochs: int) -> Recipe:
