@@ -82,14 +82,17 @@ def test_jan(both: Make, numeric: Numeric) -> None:
     np.testing.assert_allclose(gradient(seen.g_t), numeric(lambda g: by_hand(z_t, g), g_t), atol=1e-8)
 
 
-def test_deep_coral(both: Make, numeric: Numeric) -> None:
+@pytest.mark.parametrize("relative", [True, False])
+def test_deep_coral(both: Make, numeric: Numeric, relative: bool) -> None:
     seen = both()
-    loss = DeepCORAL()(None, seen)
+    loss = DeepCORAL(relative=relative)(None, seen)
     loss.backward()
     g_s, g_t = of(seen.g_s), of(seen.g_t)
 
     def by_hand(source: np.ndarray, target: np.ndarray) -> float:
-        return float(((np.cov(source.T) - np.cov(target.T)) ** 2).sum()) / (4 * 3**2)
+        here, there = np.cov(source.T), np.cov(target.T)
+        size = (math.sqrt((here**2).sum()) + math.sqrt((there**2).sum())) ** 2 if relative else 4 * 3**2
+        return float(((here - there) ** 2).sum()) / size
 
     assert loss.item() == pytest.approx(by_hand(g_s, g_t), rel=1e-9)
     np.testing.assert_allclose(gradient(seen.g_s), numeric(lambda g: by_hand(g, g_t), g_s), atol=1e-7)
