@@ -20,7 +20,10 @@ from headstart.data.domains import Pair, Paired, UnlabelledBatches
 from headstart.errors import InternalError
 from headstart.objectives import CrossEntropy
 from headstart.objectives.adapt import Adapting, PseudoLabels
+from headstart.problem.read import read_labelled
 from headstart.runs.adapting import AdaptedNetwork, adapt_network, head_first
+from headstart.runs.options import Reading
+from headstart.runs.preparing import read
 from headstart.runs.two_domains import SourceImages, TargetImages
 from headstart.strategies import DEEP_ADAPTATIONS, DeepAdaptation
 from headstart.training import Recipe, Scores, adapting, train
@@ -263,3 +266,28 @@ def test_the_fitted_head_knows_the_source(start: Transferred) -> None:
     with torch.no_grad():
         right = start(next(iter(batches.in_order())).x).argmax(1).numpy() == source.y
     assert right.mean() > 0.8
+
+
+def test_a_run_hands_over_what_it_read_and_split(digits_folder: Path, tmp_path: Path) -> None:
+    asked = Reading(data="digits", backbones=(), seed=0, size=SIZE, split=(0.6, 0.2, 0.2), device="cpu")
+    prepared = read(read_labelled(digits_folder), asked, cache=tmp_path / "cache", progress=lambda *_: None)
+    train_part, test_part = prepared.split.train, prepared.split.test
+    source, target = SourceImages.of(prepared, train_part), TargetImages.of(prepared.survey, test_part)
+    device = torch.device("cpu")
+    start = head_first(load_random("test_efficientnet", size=SIZE, seed=0), source, seed=0, device=device)
+    of = start.backbone.preprocessing
+    batches = source.batches(np.arange(4), of, size=4, device=device)
+    (batch,), (first, *_) = batches.in_order(), target.batches(of, size=4, device=device).in_order()
+    assert torch.equal(batch.x, of.tensor(prepared.survey.pixels(train_part[:4])))
+    assert batch.y.tolist() == prepared.y[train_part[:4]].tolist()
+    assert torch.equal(first.x, of.tensor(prepared.survey.pixels(test_part[:4])))
+    adapted = adapt_network(
+        DEEP_ADAPTATIONS["deep_coral"],
+        start,
+        source=source,
+        target=target,
+        epochs=1,
+        seed=0,
+        checkpoint=tmp_path / "c",
+    )
+    assert adapted.model.head.out_features == prepared.k and adapted.images > len(train_part)
