@@ -127,7 +127,11 @@ DEEP_ADAPTATIONS: dict[str, DeepAdaptation] = {
         ),
         DeepAdaptation("mcc", "less class confusion (MCC)", "Jin et al. 2020", alignment=lambda _: MCC()),
         DeepAdaptation(
-            "self_training", "pseudo-labels of the surest", "Zou et al. 2018", alignment=lambda _: PseudoLabels()
+            "self_training",
+            "pseudo-labels of the surest",
+            "Zou et al. 2018",
+            begins="finetuned_source",
+            alignment=lambda _: PseudoLabels(),
         ),
         DeepAdaptation("mean_teacher", "a mean teacher", "French et al. 2018", alignment=MeanTeacher, weight=3.0),
         DeepAdaptation(
