@@ -228,7 +228,7 @@ def test_a_row_says_what_it_sees(row: DeepAdaptation) -> None:
     assert DEEP_ADAPTATIONS[row.name] is row and row.title != row.name and row.paper[-4:].isdigit()
     assert row.sees_source is (row.name != "shot")
     assert row.sees_target is (row.name not in ("finetuned_source", "l2sp"))
-    assert (row.begins == "finetuned_source") is (row.name in ("adabn", "self_training", "shot"))
+    assert (row.begins == "finetuned_source") is row.sees_target
     with pytest.raises(dataclasses.FrozenInstanceError):
         row.name = "other"  # type: ignore[misc]
 

@@ -36,7 +36,6 @@ class DeepAdaptation:
     name : how users and records name it.
     title : the same in words, to stand in a sentence.
     paper : authors and year.
-    begins : with a head fitted to the source's features (``head``), or with the model that ``finetuned_source`` gave.
     recipe : (training images, epochs) → `Recipe`; None where nothing is trained.
     alignment : makes, before training, what is lowered beside the source's loss; None lowers nothing else.
     weight : of that.
@@ -47,12 +46,20 @@ class DeepAdaptation:
     name: str
     title: str
     paper: str
-    begins: Begins = "head"
     recipe: Callable[..., Recipe] | None = adapting
     alignment: Callable[[Transferred], Alignment] | None = None
     weight: float = 1.0
     penalty: Callable[[Transferred], Penalty] | None = None
     alone: Callable[[], Objective[UnlabelledBatch]] | None = None
+
+    @property
+    def begins(self) -> Begins:
+        """With a head fitted to the source's features, or with the model that ``finetuned_source`` gave.
+
+        That one is trained anyway, to be compared with; and predictions on the target are only worth something from
+        there: labels, confusion and centroids that a fitted head gives may be nobody's.
+        """
+        return "finetuned_source" if self.sees_target else "head"
 
     @property
     def sees_source(self) -> bool:
@@ -94,7 +101,6 @@ DEEP_ADAPTATIONS: dict[str, DeepAdaptation] = {
             "adabn",
             "the target's batch-norm statistics (AdaBN)",
             "Li et al. 2016",
-            begins="finetuned_source",
             recipe=None,
         ),
         # Weights of the two: the authors' code adds up five kernels, of which the mean is taken here.
@@ -130,7 +136,6 @@ DEEP_ADAPTATIONS: dict[str, DeepAdaptation] = {
             "self_training",
             "pseudo-labels of the surest",
             "Zou et al. 2018",
-            begins="finetuned_source",
             alignment=lambda _: PseudoLabels(),
         ),
         DeepAdaptation("mean_teacher", "a mean teacher", "French et al. 2018", alignment=MeanTeacher, weight=3.0),
@@ -138,7 +143,6 @@ DEEP_ADAPTATIONS: dict[str, DeepAdaptation] = {
             "shot",
             "without the source's images (SHOT)",
             "Liang et al. 2020",
-            begins="finetuned_source",
             recipe=source_free,
             alone=SHOT,
         ),
