@@ -41,10 +41,11 @@ class DeepCORAL:
     def __call__(self, model: Transferred, both: Both) -> Tensor:
         """The distance of the two covariances; the model is not looked at."""
         source, target = _covariance(both.g_s), _covariance(both.g_t)
-        apart = (source - target).square().sum()
+        apart: Tensor = (source - target).square().sum()
         if not self.relative:
             return apart / (4 * len(source) ** 2)
-        return apart / (source.norm() + target.norm()).square().clamp(min=1e-12)
+        size: Tensor = source.norm() + target.norm()
+        return apart / size.square().clamp(min=1e-12)
 
 
 def _covariance(g: Tensor) -> Tensor:
