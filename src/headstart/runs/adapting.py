@@ -55,7 +55,7 @@ def head_first(backbone: Backbone, source: SourceImages, *, seed: int, device: t
     """The network with the linear head that was best out-of-fold on the source's features at its top, not yet trained.
 
     Ridge regression, its penalty chosen over five folds (`headstart.shallow.screen`), on the images that
-    `adapt_network` trains on under the same seed.
+    `adapt_network` trains on under the same seed. The backbone is used, not copied.
     """
     fit, _ = inner_split(source.y, source.groups, STOP_SHARE, seed=seed)
     model = Transferred(backbone, nn.Linear(backbone.widths["top"], source.k), source_statistics=True).to(device)
