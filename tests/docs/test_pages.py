@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from headstart.evidence.transferability import SCORES, Score
-from headstart.strategies import FAMILIES, TABLE
+from headstart.strategies import DEEP_ADAPTATIONS, FAMILIES, TABLE, DeepAdaptation
 
 COMMANDS = ("fit", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
 GROUPS = {"cache": ("prune",), "study": ("ranking",)}
@@ -88,6 +88,16 @@ def test_every_score_is_documented_with_its_paper(score: Score, root: Path) -> N
     page = (root / "docs/which-network.md").read_text(encoding="utf-8")
     (row,) = re.findall(rf"^\| `{score.name}` \|.*$", page, re.MULTILINE)
     assert score.paper in row and f"| {score.needs} |" in row
+
+
+@pytest.mark.parametrize("row", DEEP_ADAPTATIONS.values(), ids=DEEP_ADAPTATIONS)
+def test_every_way_to_adapt_is_documented_with_its_paper(row: DeepAdaptation, root: Path) -> None:
+    page = (root / "docs/training-towards-a-domain.md").read_text(encoding="utf-8")
+    (cells,) = re.findall(rf"^\| `{row.name}` \|(.*)$", page, re.MULTILINE)
+    *_, begins, sees, paper, _ = (cell.strip(" `") for cell in cells.split("|"))
+    assert paper == row.paper
+    assert begins == ("a fitted head" if row.begins == "head" else row.begins)
+    assert sees == ("both" if row.sees_source and row.sees_target else "source" if row.sees_source else "target")
 
 
 def test_every_exception_is_documented(root: Path) -> None:

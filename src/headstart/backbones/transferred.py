@@ -53,8 +53,8 @@ class Transferred(nn.Module):
 
     The frozen part takes no gradient and behaves as in evaluation whatever `train()` says, so its
     batch-norm statistics do not move, and dropout and stochastic depth are off in it. So does what lies
-    above a `block`, which passes the gradient on. What else does not train stays bit for bit as well;
-    `fixed_state` names all of it.
+    above a `block`, which passes the gradient on. What else does not train stays bit for bit as well, a head
+    that is told to take no gradient among it; `fixed_state` names all of it.
 
     Examples
     --------
@@ -208,6 +208,7 @@ class Transferred(nn.Module):
 
     def _fixed_places(self) -> set[tuple[int, tuple[int, ...]]]:
         fixed = {place for module in self._frozen_modules() for place in _places(module)}
+        fixed |= {_place(p) for p in self.head.parameters() if not p.requires_grad}
         if self.only:
             chosen = {_place(parameter) for parameter in self._chosen()}
             fixed |= {place for p in self.backbone.parameters() if (place := _place(p)) not in chosen}

@@ -10,7 +10,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ VIEW_VERSION = 1
 
 Read = Callable[[np.ndarray], np.ndarray]
 Prepare = Callable[[np.ndarray], Tensor]
+B_co = TypeVar("B_co", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -84,24 +85,28 @@ def draw(keys: Sequence[str], *, seed: int, view: int) -> Tensor:
     return torch.stack(rows)
 
 
-class Stream(Protocol):
-    """What a training reads: images, or what a frozen part of the network made of them."""
+class Feed(Protocol[B_co]):
+    """What the loop reads, whatever a batch is."""
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        ...
+
+    def shuffled(self, epoch: int, *, seed: int, augmentation: Augmentation | None, views: int = 0) -> Iterator[B_co]:
+        """Everything, in the order of this epoch and in its view."""
+        ...
+
+
+class Stream(Feed[Batch], Protocol):
+    """Everything once, with labels: images, or what a frozen part of the network made of them."""
 
     @property
     def y(self) -> np.ndarray:
         """Classes (n,)."""
         ...
 
-    def __len__(self) -> int:
-        """Batches in an epoch."""
-        ...
-
     def in_order(self) -> Iterator[Batch]:
         """Everything once, in the order given, as it is."""
-        ...
-
-    def shuffled(self, epoch: int, *, seed: int, augmentation: Augmentation | None, views: int = 0) -> Iterator[Batch]:
-        """Everything once, in the order of this epoch and in its view."""
         ...
 
 
@@ -128,7 +133,7 @@ class Batches:
 
     def __len__(self) -> int:
         """Batches in an epoch of training: a last batch of one image is merged into its neighbour."""
-        return max(1, math.ceil((len(self.indices) - 1) / self.size))
+        return batches_of(len(self.indices), self.size)
 
     def in_order(self) -> Iterator[Batch]:
         """All images once, in the order given, as they are."""
@@ -148,10 +153,7 @@ class Batches:
 
     def order(self, epoch: int, *, seed: int) -> list[np.ndarray]:
         """Which images (numbers 0 … n − 1) stand in each batch of an epoch."""
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        order = torch.randperm(len(self.indices), generator=generator).numpy()
-        # Batch norm cannot take a batch of one, so batches are as even as possible.
-        return np.array_split(order, len(self))
+        return shuffle(len(self.indices), self.size, epoch, seed=seed)
 
     def plain(self, numbers: np.ndarray) -> Batch:
         """The images with these numbers, as they are."""
@@ -168,6 +170,19 @@ class Batches:
     def key(self, number: int) -> str:
         """What the views of an image depend on."""
         return self.keys[number] if self.keys is not None else str(self.indices[number])
+
+
+def batches_of(n: int, size: int) -> int:
+    """Batches of `size` that `n` images are gone through in; a last one of one image is merged into its neighbour."""
+    return max(1, math.ceil((n - 1) / size))
+
+
+def shuffle(n: int, size: int, epoch: int, *, seed: int) -> list[np.ndarray]:
+    """Numbers 0 … n − 1 in an order that depends on (seed, epoch) alone, some at a time."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    order = torch.randperm(n, generator=generator).numpy()
+    # Batch norm cannot take a batch of one, so batches are as even as possible.
+    return np.array_split(order, batches_of(n, size))
 
 
 def view_of(epoch: int, views: int) -> int:

@@ -64,7 +64,7 @@ class CoTuning(nn.Module):
         with torch.no_grad():
             logits = start.classifier(torch.from_numpy(start.z).to(device)).double().cpu()
         known = relation(logits.softmax(1).numpy(), start.y, start.model.head.out_features)  # type: ignore[arg-type]
-        self.register_buffer("relation", torch.from_numpy(known).float().to(device))
+        self.register_buffer("relation", torch.from_numpy(known).float().to(device), persistent=False)
 
     def forward(self, model: Transferred, seen: Seen) -> Tensor:
         """The source's loss of a batch; the model is not looked at."""

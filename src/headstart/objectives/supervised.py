@@ -42,7 +42,7 @@ class CrossEntropy(nn.Module):
         self.mixup = mixup
         self.penalties = tuple(penalties)
         self.learning = nn.ModuleList(p for p in penalties if isinstance(p, nn.Module))
-        self.register_buffer("class_weights", class_weights)
+        self.register_buffer("class_weights", class_weights, persistent=False)
 
     def forward(self, model: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         """`batch.x` (n, 3, h, w), `batch.y` (n,) → the losses by their names."""

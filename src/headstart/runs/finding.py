@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.backbones import Transferred
-from headstart.data.batches import Stream
+from headstart.data.batches import Batch, Stream
 from headstart.runs.context import Context, Prepared
 from headstart.training import GRADIENT_IMAGES, Objective, Recipe, Sweep, find_rate, relative_gradients
 
@@ -13,7 +13,13 @@ BATCH = 32
 
 
 def block_gradients(
-    context: Context, prepared: Prepared, model: Transferred, *, objective: Objective, fit: np.ndarray, title: str
+    context: Context,
+    prepared: Prepared,
+    model: Transferred,
+    *,
+    objective: Objective[Batch],
+    fit: np.ndarray,
+    title: str,
 ) -> dict[str, float]:
     """Relative gradient norms by block, over a seeded draw of the training images at `fit`, as they are."""
     drawn = np.random.default_rng(context.options.seed).permutation(fit)[:GRADIENT_IMAGES]
@@ -32,7 +38,7 @@ def one_block(model: Transferred, gradients: dict[str, float]) -> Transferred:
 
 
 def found_rate(
-    context: Context, model: Transferred, batches: Stream, *, objective: Objective, recipe: Recipe, title: str
+    context: Context, model: Transferred, batches: Stream, *, objective: Objective[Batch], recipe: Recipe, title: str
 ) -> Sweep:
     """The learning rate that the first batches of a training suggest for it."""
     return find_rate(

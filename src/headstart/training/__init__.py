@@ -4,22 +4,26 @@ from headstart.training.curve import Curve, Point
 from headstart.training.gradients import GRADIENT_IMAGES, relative_gradients
 from headstart.training.inference import Scores, predict_logits, score
 from headstart.training.loop import Trial, train, train_trials
-from headstart.training.objective import Objective
+from headstart.training.objective import AfterStep, AtEpoch, Objective
 from headstart.training.rate import Sweep, find_rate, scaled
 from headstart.training.recipe import (
     Recipe,
+    adapting,
     by_layer,
     finetune,
     gradual,
     low_rank,
     mixed,
     scratch,
+    source_free,
     towards_source,
     variants,
 )
 
 __all__ = [
     "GRADIENT_IMAGES",
+    "AfterStep",
+    "AtEpoch",
     "Curve",
     "Objective",
     "Point",
@@ -27,6 +31,7 @@ __all__ = [
     "Scores",
     "Sweep",
     "Trial",
+    "adapting",
     "by_layer",
     "find_rate",
     "finetune",
@@ -38,6 +43,7 @@ __all__ = [
     "scaled",
     "score",
     "scratch",
+    "source_free",
     "towards_source",
     "train",
     "train_trials",

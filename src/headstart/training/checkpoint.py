@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from headstart.backbones import Transferred
 from headstart.errors import InternalError
@@ -15,7 +15,7 @@ from headstart.records.arrays import read_arrays, write_arrays
 from headstart.training.curve import Curve
 
 State = dict[str, Tensor]
-Own = Mapping[str, nn.Parameter]
+Own = Mapping[str, Tensor]
 
 
 def copy_of(model: Transferred) -> State:
@@ -47,10 +47,10 @@ def save(
 ) -> None:
     """Write the state after an epoch; an interrupted training goes on from it with the same bits.
 
-    `beside` are the objective's own parameters; `best` is the model's state that is to be handed back.
+    `beside` is the objective's own state; `best` is the model's state that is to be handed back.
     """
     tensors = {f"model.{name}": tensor.detach() for name, tensor in model.moving_state().items()}
-    tensors |= {f"beside.{name}": parameter.detach() for name, parameter in beside.items()}
+    tensors |= {f"beside.{name}": tensor.detach() for name, tensor in beside.items()}
     tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}

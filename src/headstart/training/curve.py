@@ -61,8 +61,8 @@ class Curve:
     rung: Losses | None = field(default=None, repr=False)
     _losses: dict[int, Losses] = field(default_factory=dict, repr=False)
 
-    def add(self, epoch: int, train_loss: float, scores: Scores, *, rung: bool = False) -> bool:
-        """Take in an epoch; whether it is the one to hand back so far."""
+    def add(self, epoch: int, train_loss: float, scores: Scores, *, rung: bool = False, last: bool = False) -> bool:
+        """Take in an epoch; whether it is the one to hand back so far: with `last`, wherever its loss is finite."""
         if rung:
             self.rung = scores.losses
         lowest = epoch <= 1 or scores.loss < self.points[self.lowest_epoch].loss
@@ -73,7 +73,7 @@ class Curve:
             self._losses = {e: kept for e, kept in self._losses.items() if e == 0} | {epoch: scores.losses}
             self.lowest_epoch = epoch
         references = [losses for e, losses in self._losses.items() if e != epoch]
-        if not finite or any(_above(scores.losses - losses) > 1 for losses in references):
+        if not finite or (not last and any(_above(scores.losses - losses) > 1 for losses in references)):
             return False
         self.best_epoch = epoch
         return True

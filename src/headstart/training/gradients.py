@@ -15,7 +15,9 @@ GRADIENT_IMAGES = 256
 """Training images that the gradients are taken from, at most."""
 
 
-def relative_gradients(model: Transferred, batches: Sequence[Batch], *, objective: Objective) -> dict[str, float]:
+def relative_gradients(
+    model: Transferred, batches: Sequence[Batch], *, objective: Objective[Batch]
+) -> dict[str, float]:
     """‖∇L‖ / ‖θ‖ of every segment of the backbone that has parameters θ which may train.
 
     L is the mean of the objective over all images of `batches`, taken in evaluation mode; ∇L its gradient
@@ -59,7 +61,7 @@ def relative_gradients(model: Transferred, batches: Sequence[Batch], *, objectiv
 
 
 def _mean_gradient(
-    model: Transferred, parameters: Sequence[Tensor], batches: Sequence[Batch], objective: Objective
+    model: Transferred, parameters: Sequence[Tensor], batches: Sequence[Batch], objective: Objective[Batch]
 ) -> list[Tensor]:
     total = [torch.zeros_like(parameter) for parameter in parameters]
     images = sum(len(batch.y) for batch in batches)

@@ -6,18 +6,21 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from headstart.backbones import Transferred
-from headstart.data.batches import Batch, Stream
+from headstart.data.batches import Feed
 from headstart.errors import InternalError
 from headstart.training.checkpoint import copy_of, put_back, resume, save
 from headstart.training.curve import Curve, losers, stop
 from headstart.training.inference import Scores
-from headstart.training.objective import Objective, apart, own_parameters
+from headstart.training.objective import AfterStep, AtEpoch, Objective, apart, own_parameters, own_state
 from headstart.training.recipe import Recipe, held_cut
+
+B = TypeVar("B")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +39,9 @@ class Trial:
 
 def train(
     model: Transferred,
-    batches: Stream,
+    batches: Feed[B],
     *,
-    objective: Objective,
+    objective: Objective[B],
     recipe: Recipe,
     seed: int,
     evaluate: Callable[[nn.Module], Scores],
@@ -52,9 +55,9 @@ def train(
 
 def train_trials(
     trials: Sequence[Trial],
-    batches: Stream,
+    batches: Feed[B],
     *,
-    objective: Objective,
+    objective: Objective[B],
     seed: int,
     evaluate: Callable[[nn.Module], Scores],
     progress: Callable[[int, int], None],
@@ -88,7 +91,7 @@ def train_trials(
         epoch = min(one.curve.epoch for one in active) + 1
         active = [one for one in active if one.curve.epoch < epoch]
         for one in active:
-            one.begin(epoch, seed=seed)
+            one.begin(epoch, batches, seed=seed)
         stream = batches.shuffled(epoch, seed=seed, augmentation=recipe.augmentation, views=recipe.views)
         for done, batch in enumerate(stream, (epoch - 1) * len(batches)):
             for one in active:
@@ -102,7 +105,7 @@ def train_trials(
     return [one.curve for one in running]
 
 
-def _racing(running: Sequence[_Running]) -> list[_Running]:
+def _racing(running: Sequence[_Running[B]]) -> list[_Running[B]]:
     """Those that go on. A function of the curves alone, so that resuming drops the same ones."""
     for number in losers([one.curve for one in running]):
         one = running[number]
@@ -111,30 +114,33 @@ def _racing(running: Sequence[_Running]) -> list[_Running]:
     return [one for one in running if not one.curve.stopped]
 
 
-class _Running:
+class _Running(Generic[B]):
     """A trial under way: its optimiser, its curve, its best state, and random numbers of its own."""
 
-    def __init__(self, trial: Trial, objective: Objective, evaluate: Callable[[nn.Module], Scores]) -> None:
+    def __init__(self, trial: Trial, objective: Objective[B], evaluate: Callable[[nn.Module], Scores]) -> None:
         self.trial, self.model = trial, trial.model
         self._objective, self._evaluate = objective, evaluate
         self._device = next(self.model.parameters()).device
         self._fixed = self.model.fixed_digest()
         self._beside = own_parameters(objective)
         self._optimizer = make_optimizer(self.model, trial.recipe, beside=self._beside)
-        self.curve, self._best = resume(self.model, self._optimizer, trial.checkpoint, beside=self._beside)
+        state = own_state(objective)
+        self.curve, self._best = resume(self.model, self._optimizer, trial.checkpoint, beside=state)
         if not self.curve.points:
             self.curve.add(0, math.nan, evaluate(self.model))
             self._best = copy_of(self.model)
 
-    def begin(self, epoch: int, *, seed: int) -> None:
+    def begin(self, epoch: int, batches: Feed[B], *, seed: int) -> None:
         torch.manual_seed(seed * 1_000_003 + epoch)
+        if isinstance(self._objective, AtEpoch):
+            self._objective.at_epoch(self.model, batches)
         self._random = random_state(self._device)
         if self.trial.recipe.gradual:
             self._hold(held_cut(self.model.backbone.cuts, epoch, epochs=self.trial.recipe.epochs))
         self.model.train()
         self._losses: list[float] = []
 
-    def step(self, batch: Batch, *, done: int, steps: int) -> None:
+    def step(self, batch: B, *, done: int, steps: int) -> None:
         # Others step between: what dropout draws must not depend on them.
         set_random_state(self._random, self._device)
         for group in self._optimizer.param_groups:
@@ -145,6 +151,8 @@ class _Running:
         for parameters in (self.model.parameters(), self._beside.values()):
             nn.utils.clip_grad_norm_(parameters, 5.0)
         self._optimizer.step()
+        if isinstance(self._objective, AfterStep):
+            self._objective.after_step(self.model)
         self._losses.append(loss.item())
         self._random = random_state(self._device)
 
@@ -152,7 +160,7 @@ class _Running:
         scores = self._evaluate(self.model)
         mean = sum(self._losses) / len(self._losses)
         recipe = self.trial.recipe
-        if self.curve.add(epoch, mean, scores, rung=epoch == recipe.rung):
+        if self.curve.add(epoch, mean, scores, rung=epoch == recipe.rung, last=recipe.last):
             self._best = copy_of(self.model)
         self.curve.stopped = stop(self.curve, recipe, rival=self.trial.rival)
         self._save()
@@ -165,7 +173,7 @@ class _Running:
         save(
             self.trial.checkpoint,
             self.model,
-            beside=self._beside,
+            beside=own_state(self._objective),
             best=self._best,
             optimizer=self._optimizer,
             curve=self.curve,

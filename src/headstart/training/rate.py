@@ -47,7 +47,7 @@ def find_rate(
     model: Transferred,
     batches: Stream,
     *,
-    objective: Objective,
+    objective: Objective[Batch],
     recipe: Recipe,
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -93,7 +93,7 @@ def scaled(recipe: Recipe, rate: float | None) -> Recipe:
 
 
 def _steps(
-    model: Transferred, batches: Stream, *, objective: Objective, recipe: Recipe, seed: int
+    model: Transferred, batches: Stream, *, objective: Objective[Batch], recipe: Recipe, seed: int
 ) -> Iterator[tuple[float, float, float]]:
     """Rate, loss, and loss of the untouched model on the same batch, step by step."""
     moved, untouched = model.twin().train(), model.twin().train()
@@ -141,7 +141,7 @@ def _smoothed(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(np.mean(values[max(0, at - half) : at + half + 1])) for at in range(len(values)))
 
 
-def _loss(objective: Objective, model: Transferred, batch: Batch) -> Tensor:
+def _loss(objective: Objective[Batch], model: Transferred, batch: Batch) -> Tensor:
     return torch.stack(list(objective(model, batch, 0.0).values())).sum()
 
 

@@ -27,6 +27,7 @@ class Recipe:
     layer_decay : factor of the network's learning rate from each block to the one below it.
     gradual : blocks are unfrozen from the top down over the first half of the epochs.
     mixup : parameter of the Beta distribution that pairs of images are mixed by; 0 mixes none.
+    last : the last epoch is handed back, whatever the validation loss says, and all of them are done.
     """
 
     epochs: int
@@ -43,6 +44,7 @@ class Recipe:
     layer_decay: float = 1.0
     gradual: bool = False
     mixup: float = 0.0
+    last: bool = False
 
     @property
     def rung(self) -> int:
@@ -110,6 +112,24 @@ def towards_source(n: int, *, epochs: int) -> Recipe:
 def mixed(n: int, *, epochs: int) -> Recipe:
     """Fine-tuning on mixed pairs of images (Zhang et al. 2018, https://arxiv.org/abs/1710.09412)."""
     return replace(finetune(n, epochs=epochs), mixup=0.2)
+
+
+def adapting(n: int, *, epochs: int) -> Recipe:
+    """Fine-tuning towards a domain without labels: no loss says which epoch is best there, so that the last one is.
+
+    What images of the source say gets worse where a model gives up what holds on the source alone, and better
+    where it does not adapt at all (decision 0035).
+    """
+    return replace(finetune(n, epochs=epochs), patience=epochs + 1, last=True)
+
+
+def source_free(n: int, *, epochs: int) -> Recipe:
+    """Training on images of the target alone, whose labels are the model's own and are not smoothed.
+
+    Batch norms keep the source's statistics, which the head that does not train was fitted to: statistics of small
+    batches move slowly, and what is trained by a batch's own would be judged by others.
+    """
+    return replace(adapting(n, epochs=epochs), label_smoothing=0.0)
 
 
 def low_rank(n: int, *, epochs: int) -> Recipe:
