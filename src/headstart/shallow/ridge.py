@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.evidence import ridge
-from headstart.shallow.linear import Doubles, Indices, LinearHead, Singles, row_weights
+from headstart.shallow.linear import Doubles, Indices, Singles, WeighableHead, row_weights
 
 
-class RidgeHead(LinearHead):
+class RidgeHead(WeighableHead):
     """argmin Σᵢ wᵢ ‖onehot(yᵢ) − W zᵢ − b‖² + penalty ‖W‖², on standardised features, in closed form.
 
     Predicts as well as logistic regression on most frozen features and is the cheapest head to choose a
@@ -34,6 +34,8 @@ class RidgeHead(LinearHead):
         self.temperature = temperature
 
     def _solve(self, z: Singles, index: Indices, k: int) -> tuple[Doubles, Doubles]:
-        weights = row_weights(index, k, self.class_weight)
+        return self._solve_weighted(z, index, k, row_weights(index, k, self.class_weight))
+
+    def _solve_weighted(self, z: Singles, index: Indices, k: int, weights: Doubles) -> tuple[Doubles, Doubles]:
         fitted = ridge.fit(z, np.eye(k)[index], [self.penalty], weights=weights)
         return fitted.weight[0], fitted.bias[0]
