@@ -13,6 +13,7 @@ from headstart.backbones import Backbone, load, resolve
 from headstart.data import MAX_PIXELS, Survey
 from headstart.errors import OptionError, RunError
 from headstart.evidence import interval
+from headstart.evidence.distance import discrepancy
 from headstart.features import Features, extract
 from headstart.problem import Labelled, Sealed, Unlabelled, labelled_arrays, read_labelled, read_target
 from headstart.problem.target import Target
@@ -31,7 +32,7 @@ from headstart.runs.methods import Start, fit_method, shift_of
 from headstart.runs.options import MEMORY, Adapting, text_of
 from headstart.runs.pairing import Both, read_both
 from headstart.runs.picturing import picture_examples
-from headstart.runs.probing import probe
+from headstart.runs.probing import head_rows, probe
 from headstart.shallow.adapt import WEIGHABLE
 from headstart.strategies import ADAPTATIONS, Adaptation, chosen_adaptations
 
@@ -213,7 +214,7 @@ def _start(context: Context, both: Both) -> Start:
     head = probe(context, both.source, found[0], indices=train, title=title, heads=WEIGHABLE).best
     shift = shift_of(context, both, *found, head)
     if context.journal.get("start") is None:
-        rows = [i for i in train if both.source.survey.ids[i]]
+        rows = head_rows(both.source, found[0], train, memory=context.options.memory)
         value = interval(both.source.y[rows], head.predicted, both.source.groups[rows], metric=context.options.metric)
         context.note(
             Record(
@@ -230,12 +231,29 @@ def _start(context: Context, both: Both) -> Start:
                     "seconds": time.perf_counter() - started,
                     "images": found[0].computed + found[1].computed,
                 },
-                detail={"engine": found[0].engine, "cuts": list(found[0].cuts), "width": head.width},
+                detail={
+                    "engine": found[0].engine,
+                    "cuts": list(found[0].cuts),
+                    "width": head.width,
+                    "distances": _distances(both, *found),
+                },
             )
         )
     else:
         context.on_record(_there(context, "start"))
     return Start(name, found[0], found[1], head, shift)
+
+
+def _distances(both: Both, source: Features, target: Features) -> dict[str, float]:
+    """How far apart the domains are at every cut, before anything is adapted."""
+    ids = [
+        [looked.ids[i] for i in rows]
+        for looked, rows in (
+            (both.source.survey, both.source.split.train),
+            (both.target.survey, both.target.adapted),
+        )
+    ]
+    return {cut: discrepancy(source.of(cut, ids[0]), target.of(cut, ids[1])) for cut in source.cuts}
 
 
 def _features(context: Context, backbone: Backbone, looked: Survey) -> Features:

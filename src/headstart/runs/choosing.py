@@ -1,0 +1,128 @@
+"""From the methods' records to the one that is handed back; and, after that, what the target's labels say."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from headstart.advice.adapting import LEVEL, SOURCE, Basis, choose, conclude, standing, votes
+from headstart.evidence import METRICS, Difference, interval, paired
+from headstart.evidence.label_free.gain import weighted_gain
+from headstart.problem import Sealed
+from headstart.records import Record
+from headstart.runs.context import Context, kept_arrays
+from headstart.runs.pairing import Both
+
+
+def reach_choice(context: Context, both: Both) -> Record:
+    """Which method is handed back, and whether adapting helps; the record ``verdict``. It reads no judged label."""
+    finished = context.journal.get("verdict")
+    if finished is not None:
+        context.on_record(finished)
+        return finished
+    started = time.perf_counter()
+    records = context.journal.of("method")
+    standings = [standing(record) for record in records]
+    chosen = choose(standings)
+    basis = _basis(context, both, chosen)
+    choice = conclude(standings, chosen, basis, margin=context.options.margin)
+    gain = basis.gain
+    record = Record(
+        "verdict",
+        "verdict",
+        data=both.fingerprint,
+        part="few" if basis.labels else "held",
+        strategy=chosen,
+        seed=context.options.seed,
+        metrics={"gain": gain.value, "low": gain.low, "high": gain.high, "changed": basis.changed},
+        cost={"seconds": time.perf_counter() - started},
+        detail={
+            "chosen": choice.chosen,
+            "transfer": choice.transfer,
+            "sentence": choice.sentence,
+            "reasons": list(choice.reasons),
+            "rests_on": choice.rests_on,
+            "votes": {name: list(found) for name, found in votes(standings).items()},
+            "margin": context.options.margin,
+            "level": LEVEL,
+        },
+    )
+    context.note(record)
+    return record
+
+
+def _basis(context: Context, both: Both, chosen: str) -> Basis:
+    """What is known of the chosen method against the source's head without the judged images' labels."""
+    ours, source = (_predicted(context, name) for name in (chosen, SOURCE))
+    changed = float((ours["judged"].argmax(1) != source["judged"].argmax(1)).mean())
+    target, held = both.target, both.source.split.val
+    a, b = ours["few"].argmax(1), source["few"].argmax(1)
+    if len(target.few):
+        groups = target.groups[target.few]
+        gain = paired(target.few_y, a, b, groups, metric=context.options.metric, level=LEVEL)
+        return Basis(gain, changed, labels=len(target.few), judged=len(target.judged))
+    a, b = ours["held"].argmax(1), source["held"].argmax(1)
+    weights = kept_arrays(context.folder / "work" / "held-weights.safetensors")["weights"]
+    gain = weighted_gain(both.source.y[held], a, b, weights, both.source.groups[held], level=LEVEL)
+    return Basis(gain, changed, labels=0, judged=len(target.judged))
+
+
+def open_oracle(context: Context, both: Both, sealed: Sealed, *, chosen: str) -> None:
+    """What each method is really worth on the judged images; the records ``oracle/<method>``.
+
+    They come after the verdict, and say that they have read the target's labels.
+    """
+    if context.journal.get("oracle/source_only") is not None:
+        for record in context.journal.of("oracle"):
+            context.on_record(record)
+        return
+    classes = both.source.labelled.task.classes
+    names = sealed.opened(both.target.judged, chosen=chosen)
+    known = np.array([name in classes for name in names])
+    y = np.array([classes.index(name) for name in names if name in classes], dtype=np.int64)
+    groups = both.target.groups[both.target.judged][known]
+    if not len(y):
+        return
+    source = _predicted(context, SOURCE)["judged"][known].argmax(1)
+    # The source's head comes last: its record says that all are there.
+    methods = sorted((record.strategy for record in context.journal.of("method")), key=lambda name: name == SOURCE)
+    for name in methods:
+        predicted = _predicted(context, name)["judged"][known].argmax(1)
+        context.note(_oracle(context, both, name, y, predicted, source, groups, unknown=int((~known).sum())))
+
+
+def _oracle(
+    context: Context,
+    both: Both,
+    name: str,
+    y: np.ndarray,
+    predicted: np.ndarray,
+    source: np.ndarray,
+    groups: np.ndarray,
+    *,
+    unknown: int,
+) -> Record:
+    metric = context.options.metric
+    found = interval(y, predicted, groups, metric=metric)
+    gain = paired(y, predicted, source, groups, metric=metric) if name != SOURCE else Difference(0.0, None, None)
+    metrics: dict[str, Any] = {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+    metrics |= {each: float(function(y, predicted)) for each, function in METRICS.items()}
+    metrics |= {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
+    return Record(
+        f"oracle/{name}",
+        "oracle",
+        data=both.fingerprint,
+        part="judged",
+        strategy=name,
+        seed=context.options.seed,
+        metrics=metrics,
+        detail={"unknown": unknown},
+        reads_target_labels=True,
+    )
+
+
+def _predicted(context: Context, name: str) -> dict[str, np.ndarray]:
+    return kept_arrays(context.folder / "work" / f"method-{name}.safetensors")
+
