@@ -20,7 +20,7 @@ class Seen:
     ----------
     target : probabilities of target images, ``(m, k)``.
     source, y : probabilities and classes of source images that nothing was fitted to, ``(n, k)`` and ``(n,)``.
-    weights : how much likelier the target makes each of these, p_t / p_s, ``(n,)``, of mean one.
+    weights : how much likelier the target makes each of these, p_t / p_s, ``(n,)``; their expectation is one.
     """
 
     target: Doubles

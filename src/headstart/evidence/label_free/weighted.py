@@ -26,8 +26,8 @@ def importance_weighted(seen: Seen) -> float:
 def deep_embedded(seen: Seen) -> float:
     """−(mean(wℓ) + η mean(w) − η), η = −Cov(wℓ, w) / Var(w).
 
-    The same guess with the weights as control variate: their mean is known to be one, so what of the guess's noise
-    follows them is taken out. You, Wang, Long & Jordan, *Towards Accurate Model Selection in Deep Unsupervised
+    The same guess with the weights as control variate: their expectation is known to be one, so what of the guess's
+    noise follows them is taken out. You, Wang, Long & Jordan, *Towards Accurate Model Selection in Deep Unsupervised
     Domain Adaptation* (DEV), ICML 2019. Weights of mean exactly one leave nothing to take out: then it equals
     `importance_weighted`.
     """

@@ -141,13 +141,14 @@ def _row(told: Told, record: Record, preferred: list[str]) -> dict[str, Any]:
     gain = wording.points(metrics.get("gain"), metrics.get("gain_low"), metrics.get("gain_high"), unit="")
     return {
         "title": _first(str(record.detail["title"])),
-        "kind": f"{record.detail['kind']}, {record.detail['paper']}" if record.detail["paper"] else record.detail["kind"],
+        "kind": f"{record.detail['kind']}: {record.detail['paper']}" if record.detail["paper"] else "",
         "chosen": record.strategy == told.chosen,
         "baseline": record.detail["baseline"] and record.strategy != told.chosen,
         "scores": [
             {"value": f"{record.metrics[name]:.3f}".replace("-", "−"), "preferred": name in preferred}
             for name in VALIDATORS
         ],
+        "votes": f"{len(preferred)} of {len(VALIDATORS)}" if record.strategy != "source_only" else wording.MISSING,
         "few": wording.share(record.detail["few"].get("value")),
         "distance": wording.decimal(record.metrics["distance"]),
         "kept": wording.share(record.metrics["kept"]),

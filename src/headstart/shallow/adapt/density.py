@@ -33,12 +33,13 @@ def density_ratio(shift: Shift) -> Adapted:
 def ratio(
     u_s: Doubles, u_t: Doubles, *, seed: int, at: Doubles | None = None, largest: float = LARGEST
 ) -> tuple[Doubles, float]:
-    """w of the source's rows, or of those at `at` ``(n, r)``, with mean one, and the penalty chosen out of fold.
+    """w of the source's rows, with mean one, and the penalty that was chosen out of fold.
 
     Parameters
     ----------
     u_s, u_t : features of the domains, ``(n, r)`` and ``(m, r)``.
-    largest : what w is capped at, in units of its mean.
+    at : other rows ``(l, r)`` of the source that w is wanted of; their mean is left as it comes out.
+    largest : what w is capped at.
     """
     x = np.concatenate([u_s, u_t]).astype(np.float32)
     domain = np.repeat([0, 1], [len(u_s), len(u_t)])
@@ -53,7 +54,7 @@ def ratio(
         head = LogisticHead(penalty).fit(x, domain)
         shares = softmax(head.decision_function((u_s if at is None else at).astype(np.float32)))
     odds = shares[:, 1] / np.maximum(shares[:, 0], 1e-12) * len(u_s) / len(u_t)
-    return capped(odds, largest), penalty
+    return capped(odds, largest) if at is None else np.minimum(odds, largest), penalty
 
 
 def capped(weights: Doubles, largest: float = LARGEST) -> Doubles:
