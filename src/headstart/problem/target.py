@@ -67,7 +67,9 @@ def _sealed(path: Path, unlabelled: Unlabelled, per_class: int) -> Sealed:
     names = dict(zip(found.x.images, (found.task.classes[number] for number in found.y), strict=True))
     outside = [image for image in unlabelled.x.images if image not in names]
     if outside:
-        fact = f"{len(outside)} of the target's files lie in no class folder, such as {printable(Path(outside[0]).name)}."
+        fact = (
+            f"{len(outside)} of the target's files lie in no class folder, such as {printable(Path(outside[0]).name)}."
+        )
         raise DataError(fact, "Move them into class folders or elsewhere, or leave --labels and --oracle out.")
     return Sealed([names[image] for image in unlabelled.x.images], per_class=per_class)
 

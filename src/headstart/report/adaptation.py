@@ -69,7 +69,9 @@ def read_adaptation(folder: Path) -> Told:
     if not holds_adaptation(folder):
         raise RunError(f"{folder} holds no adaptation.", "Name the folder that `headstart adapt` wrote.")
     journal = Journal(folder / "records.jsonl")
-    single = {name: journal.get(name) for name in ("plan", "domains", "start", "verdict", "examples", "bundle", "spent")}
+    single = {
+        name: journal.get(name) for name in ("plan", "domains", "start", "verdict", "examples", "bundle", "spent")
+    }
     return Told(
         folder=folder,
         methods=tuple(journal.of("method")),
@@ -102,7 +104,8 @@ def _made(told: Told) -> str:
     if chosen is None:
         return ""
     lines = [
-        f"- Method: {plain(chosen.detail['title'])}" + (f" ({plain(chosen.detail['paper'])})" * bool(chosen.detail["paper"])),
+        f"- Method: {plain(chosen.detail['title'])}"
+        + (f" ({plain(chosen.detail['paper'])})" * bool(chosen.detail["paper"])),
         f"- A linear head on {plain(wording.place(chosen.backbone, chosen.cut))}, frozen",
         *(f"- {plain(key.capitalize())}: {plain(wording.setting(value))}" for key, value in chosen.recipe.items()),
         f"- On held images of the source it is right in {wording.share(chosen.metrics['kept'])}",

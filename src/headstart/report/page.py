@@ -70,4 +70,3 @@ def render(run: Run) -> str:
 def _name(run: Run) -> str:
     root = str((run.data.detail.get("root") if run.data else None) or run.options.get("data") or run.folder.name)
     return root.replace("\\", "/").rstrip("/").rpartition("/")[2] or root
-

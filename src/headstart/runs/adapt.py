@@ -33,9 +33,10 @@ from headstart.runs.options import MEMORY, Adapting, text_of
 from headstart.runs.pairing import Both, read_both
 from headstart.runs.picturing import picture_examples
 from headstart.runs.probing import head_rows, probe
-from headstart.shallow.adapt import WEIGHABLE
 from headstart.strategies import ADAPTATIONS, Adaptation, chosen_adaptations
 
+HEADS = ("ridge",)
+"""What is fitted to images that count more or less, moves with them, and can be summed: one head for all methods."""
 
 
 def adapt(
@@ -211,8 +212,8 @@ def _start(context: Context, both: Both) -> Start:
     found = [_features(context, backbone, looked) for looked in (both.source.survey, both.target.survey)]
     train = both.source.split.train
     title = f"heads on {name}"
-    head = probe(context, both.source, found[0], indices=train, title=title, heads=WEIGHABLE).best
-    shift = shift_of(context, both, *found, head)
+    head = probe(context, both.source, found[0], indices=train, title=title, heads=HEADS).best
+    shift = shift_of(context, both, found[0], found[1], head)
     if context.journal.get("start") is None:
         rows = head_rows(both.source, found[0], train, memory=context.options.memory)
         value = interval(both.source.y[rows], head.predicted, both.source.groups[rows], metric=context.options.metric)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from headstart.advice.adapting import LEVEL, SOURCE, Basis, choose, conclude, standing, votes
+from headstart.advice.adapting import LEVEL, SOURCE, Basis, Standing, choose, conclude, expected, standing, votes
 from headstart.evidence import METRICS, Difference, interval, paired
-from headstart.evidence.label_free.gain import weighted_gain
 from headstart.problem import Sealed
 from headstart.records import Record
 from headstart.runs.context import Context, kept_arrays
@@ -24,16 +24,16 @@ def reach_choice(context: Context, both: Both) -> Record:
         return finished
     started = time.perf_counter()
     records = context.journal.of("method")
-    standings = [standing(record) for record in records]
+    standings = [standing(record, _few(context, both, record.strategy)) for record in records]
     chosen = choose(standings)
-    basis = _basis(context, both, chosen)
+    basis = _basis(context, both, standings, chosen)
     choice = conclude(standings, chosen, basis, margin=context.options.margin)
     gain = basis.gain
     record = Record(
         "verdict",
         "verdict",
         data=both.fingerprint,
-        part="few" if basis.labels else "held",
+        part="few" if basis.labels else "built cases",
         strategy=chosen,
         seed=context.options.seed,
         metrics={"gain": gain.value, "low": gain.low, "high": gain.high, "changed": basis.changed},
@@ -53,20 +53,23 @@ def reach_choice(context: Context, both: Both) -> Record:
     return record
 
 
-def _basis(context: Context, both: Both, chosen: str) -> Basis:
+def _few(context: Context, both: Both, name: str) -> Difference | None:
+    """A method against the source's head on the few labelled target images, by models that had not seen them."""
+    target = both.target
+    if not len(target.few) or name == SOURCE:
+        return None
+    a, b = (_predicted(context, one)["few"].argmax(1) for one in (name, SOURCE))
+    groups = target.groups[target.few]
+    return paired(target.few_y, a, b, groups, metric=context.options.metric, level=LEVEL)
+
+
+def _basis(context: Context, both: Both, standings: Sequence[Standing], chosen: str) -> Basis:
     """What is known of the chosen method against the source's head without the judged images' labels."""
-    ours, source = (_predicted(context, name) for name in (chosen, SOURCE))
-    changed = float((ours["judged"].argmax(1) != source["judged"].argmax(1)).mean())
-    target, held = both.target, both.source.split.val
-    a, b = ours["few"].argmax(1), source["few"].argmax(1)
-    if len(target.few):
-        groups = target.groups[target.few]
-        gain = paired(target.few_y, a, b, groups, metric=context.options.metric, level=LEVEL)
-        return Basis(gain, changed, labels=len(target.few), judged=len(target.judged))
-    a, b = ours["held"].argmax(1), source["held"].argmax(1)
-    weights = kept_arrays(context.folder / "work" / "held-weights.safetensors")["weights"]
-    gain = weighted_gain(both.source.y[held], a, b, weights, both.source.groups[held], level=LEVEL)
-    return Basis(gain, changed, labels=0, judged=len(target.judged))
+    ours, source = (_predicted(context, name)["judged"].argmax(1) for name in (chosen, SOURCE))
+    changed, judged = float((ours != source).mean()), len(both.target.judged)
+    labels = len(both.target.few)
+    gain = next((one.few for one in standings if one.name == chosen), None) if labels else None
+    return Basis(gain or expected(standings, chosen, changed), changed, labels=labels, judged=judged)
 
 
 def open_oracle(context: Context, both: Both, sealed: Sealed, *, chosen: str) -> None:
@@ -125,4 +128,3 @@ def _oracle(
 
 def _predicted(context: Context, name: str) -> dict[str, np.ndarray]:
     return kept_arrays(context.folder / "work" / f"method-{name}.safetensors")
-

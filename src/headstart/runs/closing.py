@@ -172,7 +172,11 @@ def _mistakes(
             "probability": float(shares[at, predicted[at]]),
             "picture": thumbnail(context, prepared.survey, int(indices[at])),
             "neighbours": [
-                {"path": label_of(i), "class": classes[prepared.y[i]], "picture": thumbnail(context, prepared.survey, int(i))}
+                {
+                    "path": label_of(i),
+                    "class": classes[prepared.y[i]],
+                    "picture": thumbnail(context, prepared.survey, int(i)),
+                }
                 for i in train[nearest[row]]
             ],
         }

@@ -14,7 +14,7 @@ from headstart.records.arrays import write_arrays
 from headstart.runs.context import Context, kept_arrays
 from headstart.runs.methods import Fitted, Start, fit_method
 from headstart.runs.pairing import Both
-from headstart.shallow.adapt.density import ratio
+from headstart.shallow.adapt.density import effective, ratio
 from headstart.strategies import Adaptation
 
 MAPPED = 250
@@ -35,6 +35,7 @@ def measure_method(context: Context, both: Both, row: Adaptation, start: Start) 
     metrics: dict[str, object] = {name: one.function(seen) for name, one in VALIDATORS.items()}
     metrics |= {
         "distance": discrepancy(fitted.arrays["map_s"], fitted.arrays["map_t"], weights=fitted.weights),
+        "effective": effective(weights),
         "held": float(metric(held.y, fitted.arrays["held"].argmax(1))),
         "kept": float(metric(held.y, fitted.arrays["kept"].argmax(1))),
     }

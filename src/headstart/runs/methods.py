@@ -11,7 +11,6 @@ import numpy as np
 from headstart.backbones import Transferred, load
 from headstart.data import folds
 from headstart.evidence import softmax
-
 from headstart.features import Features
 from headstart.runs.context import Context
 from headstart.runs.pairing import Both
@@ -33,7 +32,7 @@ class Start:
     ----------
     backbone : its name.
     features, target_features : stored features of source and target.
-    probe : the head that is best on the source, out of fold, of those that can weigh images.
+    probe : the head that is best on the source, out of fold, a ridge: it can weigh images.
     shift : what a method on stored features may see, at the probe's cuts.
     """
 
@@ -125,7 +124,6 @@ def shift_of(context: Context, both: Both, features: Features, target: Features,
         Few(joined(split.val), y[split.val]),
         of_target(adapted),
         both.source.k,
-        head=probe.head,
         penalty=probe.penalty,
         seed=seed,
         few=few,

@@ -96,9 +96,7 @@ def read_both(
     )
     revealed = np.full(len(target), -1)
     revealed[few] = few_y
-    found = Target(
-        target, looked[1], groups_t, adapted, judged, few, few_y, looked[1].fingerprint(revealed)
-    )
+    found = Target(target, looked[1], groups_t, adapted, judged, few, few_y, looked[1].fingerprint(revealed))
     given = Labelled(target.x.subset(few), few_y, source.task) if len(few) else None
     both = Both(prepared, found, Transfer(source, target, given))
     return both, _record(both, notes, left=left, pairs=shared, seconds=time.perf_counter() - started, seed=asked.seed)
@@ -106,9 +104,7 @@ def read_both(
 
 def _look(context: Context, domain: Any) -> Survey:
     options = context.options
-    looked = survey(
-        domain, options.size, cache=context.cache, max_pixels=options.max_pixels, progress=context.progress
-    )
+    looked = survey(domain, options.size, cache=context.cache, max_pixels=options.max_pixels, progress=context.progress)
     if options.strict and looked.broken:
         index, reason = looked.broken[0]
         fact = f"{domain.label_of(index)} cannot be used: {reason}; {len(looked.broken)} such file(s) in all."
@@ -128,7 +124,9 @@ def _restricted(source: Labelled, sealed: Sealed) -> tuple[Labelled, list[str]]:
         notes.append(f"The source has no {_some(theirs)}: the model cannot name these, and gives them another name.")
     if near := near_names(ours, theirs):
         pairs = ", ".join(f"{a} = {b}" for a, b in near)
-        notes.append(f"Names that differ little were taken for different classes: {pairs}. Rename them if they are one.")
+        notes.append(
+            f"Names that differ little were taken for different classes: {pairs}. Rename them if they are one."
+        )
     if not ours:
         return source, notes
     number = {source.task.classes.index(name): k for k, name in enumerate(shared)}
@@ -144,12 +142,12 @@ def _some(names: list[str]) -> str:
 
 def _joined(one: Survey, other: Survey) -> Survey:
     """Both domains' images as one survey, to look for duplicates across them; it has no pixels to give."""
-
-    def rows(name: str) -> np.ndarray:
-        return np.concatenate([getattr(one, name), getattr(other, name)])
-
-    columns = {name: rows(name) for name in ("sizes", "hashes", "thumbs", "digests")}
-    return replace(one, ids=one.ids + other.ids, broken=(), **columns)
+    sizes, hashes, thumbs, digests = (
+        np.concatenate([getattr(each, name) for each in (one, other)])
+        for name in ("sizes", "hashes", "thumbs", "digests")
+    )
+    ids = one.ids + other.ids
+    return replace(one, ids=ids, broken=(), sizes=sizes, hashes=hashes, thumbs=thumbs, digests=digests)
 
 
 def _own(found: Duplicates, n: int) -> Duplicates:

@@ -79,19 +79,6 @@ class LinearHead(ClassifierMixin, BaseEstimator):
         raise NotImplementedError
 
 
-class WeighableHead(LinearHead):
-    """A linear head that can be fitted to images that count more or less."""
-
-    def fit_weighted(self, z: ArrayLike, y: ArrayLike, weights: Doubles) -> Self:
-        """`fit`, in which row i counts `weights` ``(n,)`` times as much; mean one keeps the penalty's meaning."""
-        features, classes, index = self._checked(z, y)
-        return self._keep(classes, *self._solve_weighted(features, index, len(classes), weights))
-
-    def _solve_weighted(self, z: Singles, index: Indices, k: int, weights: Doubles) -> tuple[Doubles, Doubles]:
-        """As `_solve`, with what each row counts."""
-        raise NotImplementedError
-
-
 def two_classes(labels: NDArray[Any]) -> tuple[NDArray[Any], Indices]:
     """The sorted classes and every label's place among them; at least two are needed."""
     classes, index = np.unique(labels, return_inverse=True)

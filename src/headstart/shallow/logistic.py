@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from headstart.evidence.ridge import centre_and_scale
-from headstart.shallow.linear import Doubles, Indices, Singles, WeighableHead, fold_in, row_weights
+from headstart.shallow.linear import Doubles, Indices, LinearHead, Singles, fold_in, row_weights
 
 
-class LogisticHead(WeighableHead):
+class LogisticHead(LinearHead):
     """argmin Σᵢ wᵢ (−log softmax(W zᵢ + b)[yᵢ]) + penalty/2 ‖W‖², on standardised features.
 
     scikit-learn's ``C`` is 1 / `penalty`; the bias is not penalised. Where the images are fewer than the
@@ -61,21 +61,18 @@ class LogisticHead(WeighableHead):
         The same object is given each time.
         """
         features, classes, index = self._checked(z, y)
-        weights = row_weights(index, len(classes), self.class_weight)
-        for weight, bias in self._solutions(features, index, len(classes), penalties, weights):
+        for weight, bias in self._solutions(features, index, len(classes), penalties):
             yield self._keep(classes, weight, bias)
 
     def _solve(self, z: Singles, index: Indices, k: int) -> tuple[Doubles, Doubles]:
-        return self._solve_weighted(z, index, k, row_weights(index, k, self.class_weight))
-
-    def _solve_weighted(self, z: Singles, index: Indices, k: int, weights: Doubles) -> tuple[Doubles, Doubles]:
-        return next(self._solutions(z, index, k, [self.penalty], weights))
+        return next(self._solutions(z, index, k, [self.penalty]))
 
     def _solutions(
-        self, z: Singles, index: Indices, k: int, penalties: Sequence[float], weights: Doubles
+        self, z: Singles, index: Indices, k: int, penalties: Sequence[float]
     ) -> Iterator[tuple[Doubles, Doubles]]:
         mean, scale = centre_and_scale(z)
         rows, basis = _span(z, mean, scale)
+        weights = row_weights(index, k, self.class_weight)
         theta = np.zeros((k, rows.shape[1]))
         for penalty in penalties:
             self.penalty = penalty

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from headstart.evidence import ridge
-from headstart.shallow.linear import Doubles, Indices, Singles, WeighableHead, row_weights
+from headstart.shallow.linear import Doubles, Indices, LinearHead, Singles, row_weights
 
 
-class RidgeHead(WeighableHead):
+class RidgeHead(LinearHead):
     """argmin Σᵢ wᵢ ‖onehot(yᵢ) − W zᵢ − b‖² + penalty ‖W‖², on standardised features, in closed form.
 
     Predicts as well as logistic regression on most frozen features and is the cheapest head to choose a
@@ -32,6 +35,11 @@ class RidgeHead(WeighableHead):
         self.penalty = penalty
         self.class_weight = class_weight
         self.temperature = temperature
+
+    def fit_weighted(self, z: ArrayLike, y: ArrayLike, weights: Doubles) -> Self:
+        """`fit`, in which row i counts `weights` ``(n,)`` times as much; mean one keeps the penalty's meaning."""
+        features, classes, index = self._checked(z, y)
+        return self._keep(classes, *self._solve_weighted(features, index, len(classes), weights))
 
     def _solve(self, z: Singles, index: Indices, k: int) -> tuple[Doubles, Doubles]:
         return self._solve_weighted(z, index, k, row_weights(index, k, self.class_weight))

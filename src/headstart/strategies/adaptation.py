@@ -32,6 +32,8 @@ class Adaptation:
     reads_source : needs the source's images, not only a model of it.
     shares_labels : assumes that both domains have the same classes.
     needs_pot : whether POT does the work.
+    automatic : whether it may be chosen without labels: its head is tuned as the source's is, so that how sure they
+        are can be compared.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Adaptation:
     reads_source: bool = True
     shares_labels: bool = True
     needs_pot: bool = False
+    automatic: bool = True
 
     @property
     def baseline(self) -> bool:
@@ -74,6 +77,7 @@ ADAPTATIONS: dict[str, Adaptation] = {
             "",
             on_features=adapt.target_only,
             reads_few=True,
+            automatic=False,
             reads_source=False,
         ),
         Adaptation(
@@ -110,6 +114,7 @@ ADAPTATIONS: dict[str, Adaptation] = {
             "feature",
             "Fernando et al. 2013",
             on_features=adapt.subspace_alignment,
+            automatic=False,
         ),
         Adaptation(
             "tca",
@@ -117,6 +122,7 @@ ADAPTATIONS: dict[str, Adaptation] = {
             "feature",
             "Pan et al. 2011",
             on_features=adapt.transfer_components,
+            automatic=False,
         ),
         Adaptation(
             "transport",
@@ -140,6 +146,7 @@ ADAPTATIONS: dict[str, Adaptation] = {
             "Dai et al. 2007",
             on_features=adapt.tradaboost,
             reads_few=True,
+            automatic=False,
         ),
         Adaptation(
             "towards_source",
@@ -148,6 +155,7 @@ ADAPTATIONS: dict[str, Adaptation] = {
             "Kuzborskij & Orabona 2013",
             on_features=adapt.towards_source,
             reads_few=True,
+            automatic=False,
             reads_source=False,
         ),
     )

@@ -133,7 +133,7 @@ def test_transfer_components_against_the_problem_of_the_size_of_the_images() -> 
             both = (i < n_s, j < n_s)
             means[i, j] = {(True, True): 1 / n_s**2, (False, False): 1 / n_t**2}.get(both, -1 / (n_s * n_t))
     centre = np.eye(n) - 1 / n
-    values, w = eigh(kernel @ centre @ kernel, kernel @ means @ kernel + mu * np.eye(n))
+    _, w = eigh(kernel @ centre @ kernel, kernel @ means @ kernel + mu * np.eye(n))
     reference = kernel @ w[:, ::-1][:, :m]
     found = x @ tca.components(X_S, X_T, m, mu=mu)
     assert np.allclose(np.abs(found), np.abs(reference), atol=1e-6)
@@ -173,7 +173,9 @@ def test_boosting_against_a_transcription() -> None:
         scale = np.sqrt(rows @ (z - mean) ** 2 / rows.sum())
         x = np.column_stack([(z - mean) / scale, np.ones(60)])
         targets = np.eye(2)[y]
-        solved = np.linalg.solve(x.T @ (rows[:, None] * x) + np.diag([3.0] * 4 + [0.0]), x.T @ (rows[:, None] * targets))
+        solved = np.linalg.solve(
+            x.T @ (rows[:, None] * x) + np.diag([3.0] * 4 + [0.0]), x.T @ (rows[:, None] * targets)
+        )
         wrong = (x @ solved).argmax(1) != y
         error = sum(w[i] for i in range(45, 60) if wrong[i]) / sum(w[45:])
         error = min(max(error, 1e-3), 0.49)

@@ -43,7 +43,11 @@ VALIDATORS: dict[str, Validator] = {
         Validator("dev", "DEV", "the same, with less noise", deep_embedded, "You et al. 2019"),
         Validator("entropy", "entropy", "a better model is surer", entropy, "Morerio et al. 2018"),
         Validator(
-            "snd", "neighbourhoods", "a better model gives many images the same answer", neighbourhoods, "Saito et al. 2021"
+            "snd",
+            "neighbourhoods",
+            "a better model gives many images the same answer",
+            neighbourhoods,
+            "Saito et al. 2021",
         ),
         Validator(
             "corr_c",

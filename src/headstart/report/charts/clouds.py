@@ -34,7 +34,13 @@ def clouds(
 
 
 def _panel(
-    words: str, source: Sequence[Point], target: Sequence[Point], *, corner: tuple[float, float], side: float, high: float
+    words: str,
+    source: Sequence[Point],
+    target: Sequence[Point],
+    *,
+    corner: tuple[float, float],
+    side: float,
+    high: float,
 ) -> list[Markup]:
     left, top = corner
     points = [*source, *target]

@@ -81,8 +81,12 @@ def _gain(told: Told) -> dict[str, Any] | None:
     metrics = told.verdict.metrics
     low, high = metrics["low"], metrics["high"]
     ends = "no interval" if low is None else f"{wording.signed(low)} to {wording.signed(high)}"
-    where = "on labelled target images" if told.verdict.part == "few" else "on weighted source images"
-    return {"name": "Gain over the source’s head, points", "value": wording.signed(metrics["gain"]), "notes": [ends, where]}
+    where = "on labelled target images" if told.verdict.part == "few" else "expected from built cases"
+    return {
+        "name": "Gain over the source’s head, points",
+        "value": wording.signed(metrics["gain"]),
+        "notes": [ends, where],
+    }
 
 
 def _model(told: Told) -> dict[str, Any] | None:
@@ -241,7 +245,10 @@ def name_of(told: Told) -> str:
     """Both domains, for the page's title."""
     if told.domains is None:
         return told.folder.name
-    ends = [str(told.domains.detail[side]).replace("\\", "/").rstrip("/").rpartition("/")[2] for side in ("source", "target")]
+    ends = [
+        str(told.domains.detail[side]).replace("\\", "/").rstrip("/").rpartition("/")[2]
+        for side in ("source", "target")
+    ]
     return f"{ends[0]} → {ends[1]}"
 
 

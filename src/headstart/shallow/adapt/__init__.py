@@ -9,7 +9,7 @@ from headstart.shallow.adapt.density import density_ratio
 from headstart.shallow.adapt.kliep import kliep
 from headstart.shallow.adapt.kmm import kernel_mean_matching
 from headstart.shallow.adapt.pseudo_labels import pseudo_labels
-from headstart.shallow.adapt.shift import WEIGHABLE, Adapted, Affine, Few, Shift
+from headstart.shallow.adapt.shift import Adapted, Affine, Few, Shift
 from headstart.shallow.adapt.subspace import subspace_alignment
 from headstart.shallow.adapt.tca import transfer_components
 from headstart.shallow.adapt.towards_source import towards_source
@@ -17,7 +17,6 @@ from headstart.shallow.adapt.tradaboost import tradaboost
 from headstart.shallow.adapt.transport import no_pot, optimal_transport, pot_at_hand
 
 __all__ = [
-    "WEIGHABLE",
     "Adapted",
     "Affine",
     "Few",

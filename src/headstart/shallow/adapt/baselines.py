@@ -35,7 +35,7 @@ def target_only(shift: Shift) -> Adapted:
 
 
 def tuned(shift: Shift, *, source: Map, target: Affine, recipe: dict[str, object]) -> Adapted:
-    """Ridge in a space of a method's own, where the source's penalty means nothing: it is chosen anew, by the source."""
+    """Ridge in a space of a method's own, where the source's penalty means nothing: it is chosen anew on it."""
     z = source(shift.z_s)
     penalty, _ = left_out(z, shift.y_s, shift.k)
     with one_thread():
@@ -59,4 +59,3 @@ def left_out(
     right = [(each.argmax(1) == y).mean() for each in logits]
     best = int(np.argmax(right))
     return PENALTIES[best], logits[best]
-

@@ -33,7 +33,7 @@ def density_ratio(shift: Shift) -> Adapted:
 def ratio(
     u_s: Doubles, u_t: Doubles, *, seed: int, at: Doubles | None = None, largest: float = LARGEST
 ) -> tuple[Doubles, float]:
-    """w of the source's rows, with mean one, and the penalty that was chosen out of fold.
+    """W of the source's rows, with mean one, and the penalty that was chosen out of fold.
 
     Parameters
     ----------

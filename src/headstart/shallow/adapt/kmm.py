@@ -22,7 +22,9 @@ def kernel_mean_matching(shift: Shift) -> Adapted:
 
 
 def matched(k_ss: Doubles, k_st: Doubles, *, largest: float = LARGEST, steps: int = STEPS) -> Doubles:
-    """β that minimises the distance of the means ‖ (1/n) Σᵢ βᵢ φ(zᵢ) − (1/m) Σⱼ φ(zⱼ) ‖², that is
+    """β under which the means in the kernel's space, (1/n) Σᵢ βᵢ φ(zᵢ) and (1/m) Σⱼ φ(zⱼ), are nearest.
+
+    It minimises
 
         ½ βᵀKβ − κᵀβ,   κᵢ = (n/m) Σⱼ k(zᵢ, zⱼ),   0 ≤ βᵢ ≤ B,   |mean β − 1| ≤ B/√n.
 
@@ -33,7 +35,7 @@ def matched(k_ss: Doubles, k_st: Doubles, *, largest: float = LARGEST, steps: in
     ----------
     k_ss, k_st : kernels of the source's images with themselves and with the target's, ``(n, n)`` and ``(n, m)``.
     largest : B.
-    """  # noqa: D205
+    """
     n = len(k_ss)
     kappa = n * k_st.mean(axis=1)
     slack = min(largest / np.sqrt(n), 1.0)

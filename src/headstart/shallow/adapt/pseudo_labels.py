@@ -20,8 +20,8 @@ def pseudo_labels(shift: Shift) -> Adapted:
     """The source's head, fitted anew to the source and to target images under the classes it gives them.
 
     In round r the surest share of each predicted class is believed, so that a class on which the head is less sure
-    is not crowded out, and none that is less probable than `SURE`; every round starts from all labels anew. Lee, *Pseudo-Label*, ICML workshop 2013, with the
-    class-wise confidence rule of Zou et al., *Class-Balanced Self-Training*, ECCV 2018.
+    is not crowded out, and none that is less probable than `SURE`; every round starts anew. Lee, *Pseudo-Label*,
+    ICML workshop 2013, with the class-wise confidence rule of Zou et al., *Class-Balanced Self-Training*, ECCV 2018.
     """
     found = fitted(shift)
     believed = np.arange(0)

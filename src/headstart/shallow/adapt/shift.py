@@ -11,15 +11,12 @@ import numpy as np
 
 from headstart.evidence.calibration import fit_temperature
 from headstart.evidence.ridge import centre_and_scale
-from headstart.shallow.linear import Doubles, Indices, Singles, WeighableHead
-from headstart.shallow.logistic import LogisticHead
+from headstart.shallow.linear import Doubles, Indices, Singles
 from headstart.shallow.ridge import RidgeHead
 from headstart.shallow.threads import one_thread
 
 WIDTH = 256
 """Principal directions of both domains together that densities, subspaces and transports are found in, at most."""
-WEIGHABLE: dict[str, Callable[..., WeighableHead]] = {"ridge": RidgeHead, "logistic": LogisticHead}
-"""Heads that methods may use: linear, and fitted to images that count more or less."""
 
 Map = Callable[[Singles], Singles]
 
@@ -69,7 +66,7 @@ class Shift:
     held : the same of source images that nothing is fitted to but a temperature.
     z_t : features of the target, ``(m, d)``; it has no labels here.
     k : number of classes.
-    head, penalty : the head that the source alone was tuned to, a key of `WEIGHABLE`.
+    penalty : of the ridge head that is best on the source, out of fold.
     seed : of whatever is drawn.
     few : target images with labels, or None where there are none.
     """
@@ -79,7 +76,6 @@ class Shift:
     held: Few
     z_t: Singles
     k: int
-    head: str = "ridge"
     penalty: float = 1000.0
     seed: int = 0
     few: Few | None = None
@@ -192,11 +188,10 @@ def fitted(
     z, y = source(shift.z_s), shift.y_s
     if more is not None:
         z, y = np.concatenate([z, target(more.z)]), np.concatenate([y, more.y])
-    head = WEIGHABLE[shift.head](penalty=shift.penalty)
     with one_thread():
-        head.fit_weighted(z, y, np.ones(len(y)) if weights is None else weights)
+        head = RidgeHead(shift.penalty).fit_weighted(z, y, np.ones(len(y)) if weights is None else weights)
     found = Adapted(head.weight_.astype("f8"), head.bias_.astype("f8"), source, target, weights=weights)
-    settings = {"head": shift.head, "penalty": shift.penalty, **(recipe or {})}
+    settings = {"head": "ridge", "penalty": shift.penalty, **(recipe or {})}
     return replace(calibrated(found, shift), recipe=settings)
 
 

@@ -28,7 +28,8 @@ def subspace_alignment(shift: Shift) -> Adapted:
     turn = p_s @ (p_s.T @ p_t)
 
     def turned(z: Singles) -> Singles:
-        return ((shift.coordinates(z) - mean_s) @ turn).astype(np.float32)
+        found: Singles = ((shift.coordinates(z) - mean_s) @ turn).astype(np.float32)
+        return found
 
     return tuned(shift, source=turned, target=projection(shift, p_t, mean_t), recipe={"directions": p_t.shape[1]})
 
@@ -45,7 +46,7 @@ def aligned(x_s: Doubles, x_t: Doubles, m: int) -> tuple[Doubles, Doubles]:
 def width(x: Doubles) -> int:
     """How many leading directions hold `EXPLAINED` of the variance, at most `MOST`."""
     values = np.linalg.svd(x - x.mean(axis=0), compute_uv=False) ** 2
-    return int(min(MOST, 1 + np.searchsorted(np.cumsum(values) / values.sum(), EXPLAINED)))
+    return min(MOST, 1 + int(np.searchsorted(np.cumsum(values) / values.sum(), EXPLAINED)))
 
 
 def projection(shift: Shift, directions: Doubles, centre: Doubles) -> Affine:

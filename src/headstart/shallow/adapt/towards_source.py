@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from headstart.evidence import ridge
@@ -15,7 +13,7 @@ from headstart.shallow.threads import one_thread
 
 
 def towards_source(shift: Shift) -> Adapted:
-    """argmin Σᵢ ‖onehot(yᵢ) − W zᵢ − b‖² + λ ‖W − W_s‖² over the few labelled target images.
+    """Argmin Σᵢ ‖onehot(yᵢ) − W zᵢ − b‖² + λ ‖W − W_s‖² over the few labelled target images.
 
     W_s is the ridge head of the source, so this is ridge on what that head leaves unexplained; λ is the penalty
     under which most of the few are predicted right when they are left out. Kuzborskij & Orabona, *Stability and
@@ -24,8 +22,7 @@ def towards_source(shift: Shift) -> Adapted:
     """
     assert shift.few is not None
     few, k = shift.few, shift.k
-    at = shift.penalty if shift.head == "ridge" else left_out(shift.z_s, shift.y_s, k)[0]
-    source = fitted(replace(shift, head="ridge", penalty=at))
+    source = fitted(shift)
 
     def scores(z: Singles) -> Doubles:
         found: Doubles = z @ source.weight.T + source.bias
@@ -34,6 +31,6 @@ def towards_source(shift: Shift) -> Adapted:
     penalty, logits = left_out(few.z, few.y, k, start=scores)
     with one_thread():
         change = ridge.fit(few.z, np.eye(k)[few.y] - scores(few.z), [penalty])
-    settings = {"head": "ridge", "penalty": at, "towards": penalty, "labels": len(few.y)}
+    settings = {"head": "ridge", "penalty": shift.penalty, "towards": penalty, "labels": len(few.y)}
     weight, bias = source.weight + change.weight[0], source.bias + change.bias[0]
     return Adapted(weight, bias, temperature=fit_temperature(logits, few.y), recipe=settings)

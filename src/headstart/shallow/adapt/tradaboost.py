@@ -29,12 +29,12 @@ def tradaboost(shift: Shift) -> Adapted:
     """
     assert shift.few is not None
     z, y = np.concatenate([shift.z_s, shift.few.z]), np.concatenate([shift.y_s, shift.few.y])
-    penalty = shift.penalty if shift.head == "ridge" else 1000.0
-    heads, says = boost(z, y, n_source=len(shift.y_s), penalty=penalty)
+    heads, says = boost(z, y, n_source=len(shift.y_s), penalty=shift.penalty)
     weight = np.tensordot(says, np.stack([head.weight_ for head in heads]).astype("f8"), axes=1)
     bias = says @ np.stack([head.bias_ for head in heads]).astype("f8")
     found = calibrated(Adapted(weight, bias), shift)
-    return replace(found, recipe={"head": "ridge", "penalty": penalty, "rounds": ROUNDS, "labels": len(shift.few.y)})
+    settings = {"head": "ridge", "penalty": shift.penalty, "rounds": ROUNDS, "labels": len(shift.few.y)}
+    return replace(found, recipe=settings)
 
 
 def boost(
@@ -64,4 +64,3 @@ def boost(
     later = rounds // 2
     kept = np.array(says[later:])
     return heads[later:], kept / kept.sum()
-
