@@ -224,10 +224,10 @@ def choice() -> None:
             continue
         ours, best = gains(rows, "chosen"), gains(rows, "oracle")
         helps = [gain for gain, row in zip(ours, rows, strict=True) if row["transfer"] == "helps"]
-        share = mean(ours) / mean(best) if mean(best) > 0 else float("nan")
+        share = f"{100 * mean(ours) / mean(best):.0f} %" if mean(best) > 0 else ""
         shares += [(mean(ours), mean(best))] if source != "clipart" and not labels else []
         print(
-            f"| {source} → {target} | {labels} | {len(rows)} | {mean(ours):+.1f} | {mean(best):+.1f} | {100 * share:.0f} % "
+            f"| {source} → {target} | {labels} | {len(rows)} | {mean(ours):+.1f} | {mean(best):+.1f} | {share} "
             f"| {'yes' if mean(ours) >= -1 else 'no'} | {len(helps)}, {sum(gain > 0 for gain in helps)} |"
         )
     if shares:
