@@ -70,10 +70,12 @@ def read_adaptation(folder: Path) -> Told:
         raise RunError(f"{folder} holds no adaptation.", "Name the folder that `headstart adapt` wrote.")
     journal = Journal(folder / "records.jsonl")
     single = {
-        name: journal.get(name) for name in ("plan", "domains", "start", "verdict", "examples", "bundle", "spent")
+        name: journal.get(name)
+        for name in ("plan", "domains", "start", "verdict", "final", "examples", "bundle", "spent")
     }
     return Told(
         folder=folder,
+        oracle_final=journal.get("oracle/final"),
         methods=tuple(journal.of("method")),
         oracle={record.strategy: record for record in journal.of("oracle")},
         **single,
@@ -115,7 +117,7 @@ def _made(told: Told) -> str:
 
 
 def _judged(told: Told) -> str:
-    found = told.oracle.get(told.chosen)
+    found = told.oracle_final
     if found is None:
         return (
             "## Test\n\nNothing of the target was tested: its labels were not given. What the verdict rests on: "

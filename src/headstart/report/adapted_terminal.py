@@ -55,18 +55,17 @@ def methods_table(methods: Sequence[Record], verdict: Record, oracle: Sequence[R
     return Group(table, *(Text(note, style="dim") for note in notes))
 
 
-def adapted_lines(verdict: Record, oracle: Sequence[Record]) -> list[Text]:
-    """The verdict, a line each: what a pipe gets."""
+def adapted_lines(verdict: Record, final: Record | None) -> list[Text]:
+    """The verdict, a line each: what a pipe gets; and, where labels were read, what the model is worth by them."""
     lines = [Text(str(verdict.detail["sentence"]), style="bold")]
     lines += [Text(f"– {reason}") for reason in verdict.detail["reasons"]]
     word = str(verdict.detail["transfer"])
     lines.append(Text(TRANSFER[word], style=TONE[word]))
-    found = next((record for record in oracle if record.strategy == verdict.strategy), None)
-    if found is not None:
-        n = wording.plural(found.metrics["n"], "judged image")
-        gain = wording.points(found.metrics["gain"], found.metrics["gain_low"], found.metrics["gain_high"])
+    if final is not None:
+        n = wording.plural(final.metrics["n"], "judged image")
+        gain = wording.points(final.metrics["gain"], final.metrics["gain_low"], final.metrics["gain_high"])
         over = "" if verdict.strategy == "source_only" else f", {gain} over the source's head"
-        lines.append(Text(f"Oracle: {wording.estimate(found.metrics)} over {n}{over}."))
+        lines.append(Text(f"Oracle: {wording.estimate(final.metrics)} over {n}{over}."))
     return lines
 
 

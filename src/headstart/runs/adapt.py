@@ -21,7 +21,7 @@ from headstart.records import Record, writing
 from headstart.report.adaptation import adaptation_card, draw_adaptation
 from headstart.runs.adapted import AdaptedRun
 from headstart.runs.caching import keep_within_limit
-from headstart.runs.choosing import open_oracle, reach_choice
+from headstart.runs.choosing import judge_final, open_oracle, reach_choice
 from headstart.runs.closing import write_bundle
 from headstart.runs.context import Context
 from headstart.runs.fit import Data, torch_device
@@ -147,11 +147,12 @@ def _work(
         else:
             context.on_record(_there(context, f"method/{row.name}"))
     choice = reach_choice(context, both)
+    model = fit_method(context, both, ADAPTATIONS[choice.strategy], start).model()
+    judge_final(context, both, model, chosen=choice.strategy)
     if sealed is not None and asked.oracle:
         open_oracle(context, both, sealed, chosen=choice.strategy)
-    fitted = fit_method(context, both, ADAPTATIONS[choice.strategy], start)
     picture_examples(context, both, start, chosen=choice.strategy)
-    write_bundle(context, both.source, fitted.model())
+    write_bundle(context, both.source, model)
     context.note(_spent(context, rows, started))
 
 
@@ -273,7 +274,7 @@ def _spent(context: Context, rows: Sequence[Adaptation], started: float) -> Reco
     plan = _there(context, "plan")
     stages = []
     for unit in plan.detail["units"]:
-        keys = ("verdict", "bundle", "examples") if unit["key"] == "closing" else (unit["key"],)
+        keys = ("verdict", "final", "bundle", "examples") if unit["key"] == "closing" else (unit["key"],)
         found = [record for key in keys if (record := context.journal.get(key)) is not None]
         spent = sum(record.cost.get("seconds", 0.0) for record in found)
         stages.append({"key": unit["key"], "name": unit["name"], "planned_s": None, "spent_s": spent})

@@ -61,7 +61,8 @@ class AdaptedRun:
 
     def to_json(self) -> dict[str, Any]:
         """The run as one document."""
-        verdict, domains, start, spent = (self.records.get(key) for key in ("verdict", "domains", "start", "spent"))
+        keys = ("verdict", "domains", "start", "spent", "final", "oracle/final")
+        verdict, domains, start, spent, final, truth = (self.records.get(key) for key in keys)
         return {
             "run": str(self.folder),
             "report": str(self.report),
@@ -71,6 +72,9 @@ class AdaptedRun:
                 for r in self.records.of("method")
             ],
             "oracle": self.oracle,
+            "handed_back": {"agreement": final.metrics["agreement"], "oracle": truth.metrics if truth else None}
+            if final
+            else None,
             "start": {"cut": start.cut, **start.recipe, **start.metrics} if start else None,
             "domains": {**domains.metrics, **domains.detail["parts"]} if domains else None,
             "spent": spent.detail if spent else None,

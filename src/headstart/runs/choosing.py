@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from headstart.advice.adapting import LEVEL, SOURCE, Basis, Standing, choose, conclude, expected, standing, votes
-from headstart.evidence import METRICS, Difference, interval, paired
+from headstart.backbones import Transferred
+from headstart.data.batches import Batches
+from headstart.evidence import METRICS, Difference, interval, paired, softmax
 from headstart.problem import Sealed
 from headstart.records import Record
-from headstart.runs.context import Context, kept_arrays
+from headstart.runs.context import Context, keep_predictions, kept_arrays, kept_predictions
 from headstart.runs.pairing import Both
+from headstart.training import predict_logits
 
 
 def reach_choice(context: Context, both: Both) -> Record:
@@ -72,8 +77,48 @@ def _basis(context: Context, both: Both, standings: Sequence[Standing], chosen: 
     return Basis(gain or expected(standings, chosen, changed), changed, labels=labels, judged=judged)
 
 
+def judge_final(context: Context, both: Both, model: Transferred, *, chosen: str) -> Record:
+    """The model that is handed back, run on the judged images themselves; the record ``final``.
+
+    Methods are measured on stored features, which an engine may have computed in fewer digits than the model computes
+    in; how often the two name an image alike is recorded.
+    """
+    finished = context.journal.get("final")
+    if finished is not None:
+        context.on_record(finished)
+        return finished
+    started = time.perf_counter()
+    looked, judged = both.target.survey, both.target.judged
+    keys = [looked.ids[i] for i in judged]
+
+    def prepare(pixels: np.ndarray) -> torch.Tensor:
+        return model.backbone.preprocessing.tensor(torch.from_numpy(pixels).to(context.device))
+
+    blank = np.zeros(len(looked), np.int64)
+    batches = Batches(looked.pixels, prepare, judged, blank[judged], 64, keys)
+    shares = softmax(predict_logits(model.to(context.device), batches))
+    path = "work/final-predictions.safetensors"
+    keep_predictions(context.folder / path, judged, shares)
+    same = float((shares.argmax(1) == _predicted(context, chosen)["judged"].argmax(1)).mean())
+    record = Record(
+        "final",
+        "final",
+        data=both.fingerprint,
+        part="judged",
+        backbone=model.backbone.name,
+        cut="+".join(model.cuts),
+        strategy=chosen,
+        seed=context.options.seed,
+        metrics={"agreement": same, "n": len(judged)},
+        cost={"seconds": time.perf_counter() - started, "images": len(judged)},
+        detail={"predictions": path},
+    )
+    context.note(record)
+    return record
+
+
 def open_oracle(context: Context, both: Both, sealed: Sealed, *, chosen: str) -> None:
-    """What each method is really worth on the judged images; the records ``oracle/<method>``.
+    """What each method is really worth on the judged images; the records ``oracle/<method>``, and ``oracle/final``.
 
     They come after the verdict, and say that they have read the target's labels.
     """
@@ -89,6 +134,9 @@ def open_oracle(context: Context, both: Both, sealed: Sealed, *, chosen: str) ->
     if not len(y):
         return
     source = _predicted(context, SOURCE)["judged"][known].argmax(1)
+    _, shares = kept_predictions(context.folder / "work/final-predictions.safetensors")
+    final = _oracle(context, both, chosen, y, shares[known].argmax(1), source, groups, unknown=int((~known).sum()))
+    context.note(replace(final, key="oracle/final", what="oracle_final"))
     # The source's head comes last: its record says that all are there.
     methods = sorted((record.strategy for record in context.journal.of("method")), key=lambda name: name == SOURCE)
     for name in methods:

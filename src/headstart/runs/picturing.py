@@ -9,7 +9,7 @@ import numpy as np
 
 from headstart.records import Record
 from headstart.runs.closing import thumbnail
-from headstart.runs.context import Context, kept_arrays
+from headstart.runs.context import Context, kept_arrays, kept_predictions
 from headstart.runs.methods import Start
 from headstart.runs.pairing import Both
 
@@ -38,7 +38,7 @@ def picture_examples(context: Context, both: Both, start: Start, *, chosen: str)
             {"class": classes[source.y[i]], "picture": thumbnail(context, source.survey, int(i))} for i in rows[:SHOWN]
         ],
         "target": [{"picture": thumbnail(context, target.survey, int(i))} for i in some],
-        "predicted": _predicted(context, both, chosen),
+        "predicted": _predicted(context, both),
         "map": {name: _plane(context, name) for name in dict.fromkeys(("source_only", chosen))},
     }
     cost = {"seconds": time.perf_counter() - started}
@@ -47,9 +47,10 @@ def picture_examples(context: Context, both: Both, start: Start, *, chosen: str)
     return record
 
 
-def _predicted(context: Context, both: Both, chosen: str) -> list[dict[str, Any]]:
+def _predicted(context: Context, both: Both) -> list[dict[str, Any]]:
     target, classes = both.target, both.source.labelled.task.classes
-    ours, before = (_judged(context, name) for name in (chosen, "source_only"))
+    _, ours = kept_predictions(context.folder / "work/final-predictions.safetensors")
+    before = kept_arrays(context.folder / "work" / "method-source_only.safetensors")["judged"]
     name, was = ours.argmax(1), before.argmax(1)
     order = np.lexsort((-ours.max(1), name == was))[:EXAMPLES]
     return [
@@ -62,10 +63,6 @@ def _predicted(context: Context, both: Both, chosen: str) -> list[dict[str, Any]
         }
         for at in order
     ]
-
-
-def _judged(context: Context, name: str) -> np.ndarray:
-    return kept_arrays(context.folder / "work" / f"method-{name}.safetensors")["judged"]
 
 
 def _plane(context: Context, name: str) -> dict[str, list[list[float]]]:

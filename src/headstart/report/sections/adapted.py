@@ -39,6 +39,8 @@ class Told:
     examples: Record | None
     bundle: Record | None
     spent: Record | None
+    final: Record | None
+    oracle_final: Record | None
 
     @property
     def chosen(self) -> str:
@@ -99,7 +101,7 @@ def _model(told: Told) -> dict[str, Any] | None:
 
 
 def _judged(told: Told) -> dict[str, Any] | None:
-    found = told.oracle.get(told.chosen)
+    found = told.oracle_final
     if found is None:
         return None
     n = wording.plural(found.metrics["n"], "judged image")
@@ -135,6 +137,7 @@ def methods(told: Told) -> dict[str, Any] | None:
         "oracle": bool(told.oracle),
         "metric": wording.metric(told.metric),
         "rows": [_row(told, record, preferred.get(record.strategy, [])) for record in told.methods],
+        "agreement": wording.share(told.final.metrics["agreement"]) if told.final else "",
         "rests": [f"{_first(one.title)} ({one.paper}) assumes: {one.rests_on}." for one in VALIDATORS.values()],
     }
 
