@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from headstart.evidence.label_free import VALIDATORS
 from headstart.evidence.transferability import SCORES, Score
-from headstart.strategies import FAMILIES, TABLE
+from headstart.strategies import ADAPTATIONS, FAMILIES, TABLE, Adaptation
 
-COMMANDS = ("fit", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
+COMMANDS = ("fit", "adapt", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
 GROUPS = {"cache": ("prune",), "study": ("ranking",)}
 PAGES = (
     "README.md",
@@ -28,6 +29,7 @@ PAGES = (
     "docs/command-line.md",
     "docs/backbones.md",
     "docs/which-network.md",
+    "docs/adapting.md",
 )
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
@@ -64,7 +66,7 @@ def test_pages_call_python_with_arguments_that_exist(page: str, fences: Callable
     for call in [node for language, text in fences(page) if language == "python" for node in ast.walk(ast.parse(text))]:
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func).removeprefix("headstart.")
-            if name in ("fit", "labels", "load", "rank", "study.ranking", "TransferClassifier"):
+            if name in ("adapt", "fit", "labels", "load", "rank", "study.ranking", "TransferClassifier"):
                 known = inspect.signature(attrgetter(name)(headstart)).parameters
                 assert {keyword.arg for keyword in call.keywords} <= set(known), name
 
@@ -87,6 +89,18 @@ def test_every_score_is_documented_with_its_paper(score: Score, root: Path) -> N
     page = (root / "docs/which-network.md").read_text(encoding="utf-8")
     (row,) = re.findall(rf"^\| `{score.name}` \|.*$", page, re.MULTILINE)
     assert score.paper in row and f"| {score.needs} |" in row
+
+
+@pytest.mark.parametrize("row", ADAPTATIONS.values(), ids=ADAPTATIONS)
+def test_every_way_to_adapt_is_documented_with_its_paper(row: Adaptation, root: Path) -> None:
+    page = (root / "docs/adapting.md").read_text(encoding="utf-8")
+    (found,) = re.findall(rf"^\| `{row.name}` \|.*$", page, re.MULTILINE)
+    assert row.paper in found and f"| {row.kind} |" in found
+
+
+def test_every_validator_is_documented_with_its_paper(root: Path) -> None:
+    page = (root / "docs/adapting.md").read_text(encoding="utf-8")
+    assert all(f"| `{one.name}` |" in page and one.paper in page for one in VALIDATORS.values())
 
 
 def test_every_exception_is_documented(root: Path) -> None:

@@ -232,8 +232,8 @@ def _rests_on(basis: Basis) -> str:
 def _bound(basis: Basis) -> str:
     share = 100 * basis.changed
     return (
-        f"The two name {share:.1f} % of the {basis.judged:,} judged images differently, so whatever their labels are, "
-        f"the difference there is at most {share:.1f} points."
+        f"It names {share:.1f} % of the {basis.judged:,} judged images unlike the source's head, so whatever their "
+        f"labels are, the difference there is at most {share:.1f} points."
     )
 
 
