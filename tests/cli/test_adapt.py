@@ -16,15 +16,12 @@ def test_adapt_as_one_document_then_in_words_and_predict(
     headstart: Command, digits_folder: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(digits_folder, tmp_path / "target")
-    words = ("adapt", digits_folder, "--to", tmp_path / "target", "--out", tmp_path / "run", *QUICK, "--oracle")
-    done = headstart(*words, "--json")
-    assert done.returncode == 2 and "duplicate" not in done.stdout  # every judged image is one of the source's
     for path in (tmp_path / "target").rglob("*.png"):
         if int(path.stem) % 2:
             path.unlink()
         else:
             (digits_folder / path.relative_to(tmp_path / "target")).unlink()
-    words = (*words[:5], tmp_path / "again", *words[6:])
+    words = ("adapt", digits_folder, "--to", tmp_path / "target", "--out", tmp_path / "again", *QUICK, "--oracle")
     done = headstart(*words, "--json")
     assert done.returncode == 0 and done.stdout.count("\n") == 1, done.stderr
     found = json.loads(done.stdout)
@@ -45,9 +42,6 @@ def test_adapt_refuses_in_a_sentence(headstart: Command, digits_folder: Path, tm
     cases = {
         "no labels to be read": (*start, "--labels", "2"),
         "no method named corral": (*start, "--method", "corral"),
-        "needs labelled target images": (*start, "--method", "tradaboost"),
-        "no way maybe to pair": (*start, "--pairs", "maybe"),
-        "There is no file or folder": (*start[:3], tmp_path / "nowhere", *start[4:]),
     }
     for sentence, words in cases.items():
         done = headstart(*words)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from headstart import adapt
-from headstart.errors import DataError, RunError
+from headstart.errors import DataError, HeadstartError, RunError
 from headstart.records import Journal, Record
 from headstart.runs.adapted import AdaptedRun
 
@@ -162,3 +162,20 @@ def test_too_few_target_images(domains: Path, tmp_path: Path) -> None:
     shutil.copy(next((domains / "flat").iterdir()), tmp_path / "few")
     with pytest.raises(DataError, match="holds 1 images that can be read"):
         adapt(domains / "source", tmp_path / "few", tmp_path / "run", backbone="random/test_resnet", size=32)
+
+
+def test_what_a_user_gets_wrong_is_said_before_anything_is_computed(domains: Path, tmp_path: Path) -> None:
+    wrong: dict[str, dict[str, Any]] = {
+        "needs labelled target images": {"methods": ("tradaboost",)},
+        "no way maybe to pair": {"pairs": "maybe"},
+        "-1 labels of each class": {"labels": -1},
+        "lies inside the folder of images": {"out": domains / "source" / "run"},
+        "lies inside the target's folder": {"out": domains / "flat" / "run"},
+        "names 3 backbones": {"backbone": "packaged/*"},
+        "There is no file or folder": {"to": "nowhere"},
+    }
+    for sentence, options in wrong.items():
+        asked = {"out": tmp_path / "run", "to": "flat"} | options
+        with pytest.raises(HeadstartError, match=sentence):
+            run(domains, asked.pop("out"), **asked)
+    assert not (tmp_path / "run").exists()
