@@ -60,7 +60,8 @@ def test_verdicts() -> None:
     assert gain.low == pytest.approx(0.03) and gain.value == pytest.approx(0.105) and gain.high == pytest.approx(0.27)
     helps = conclude(standings, "coral", Basis(gain, 0.3, 0, 500), margin=0.005)
     assert helps.transfer == "helps" and "+10.5 points" in helps.sentence and "blurred" in helps.rests_on
-    assert "at most 30.0 points" in helps.reasons[-1]
+    assert helps.reasons[0].startswith("Two witnesses agree") and "0.80 instead of 0.60" in helps.reasons[0]
+    assert any("at most 30.0 points" in reason for reason in helps.reasons)
     same = conclude(standings, "coral", Basis(expected(standings, "coral", 0.0), 0.0, 0, 500), margin=0.005)
     assert same.transfer == "neutral"
     hurts = conclude(standings, "coral", Basis(Difference(-0.2, -0.3, -0.1), 0.3, 40, 500), margin=0.005)

@@ -175,8 +175,10 @@ def conclude(standings: Sequence[Standing], chosen: str, basis: Basis, *, margin
     said = {"helps": "Adapting helps", "neutral": "Adapting makes no difference", "hurts": "Adapting hurts"}
     word = said.get(transfer, "Cannot tell whether adapting helps")
     sentence = f"{word}: {ADAPTATIONS[chosen].title}, {_points(basis.gain)} over the source's head. It is handed back."
-    reasons = (_agreement(chosen, preferred), f"The interval rests on {rests_on}.", _bound(basis))
-    return Choice(chosen, transfer, sentence, reasons, rests_on)
+    reasons = [f"The interval rests on {rests_on}.", _bound(basis), _agreement(chosen, preferred)]
+    if any(one.name == chosen for one in agreed(standings)):
+        reasons.insert(0, _witnesses(standings, chosen))
+    return Choice(chosen, transfer, sentence, tuple(reasons), rests_on)
 
 
 def _kept_source(
@@ -214,10 +216,20 @@ def _transfer(basis: Basis, margin: float) -> Transfer:
     return "neutral" if -margin <= gain.low and gain.high <= margin else "cannot_tell"
 
 
+def _witnesses(standings: Sequence[Standing], chosen: str) -> str:
+    ours, source = next(one for one in standings if one.name == chosen), _source(standings)
+    return (
+        f"Two witnesses agree: on the target the class correlation is {ours.scores['corr_c']:.2f} instead of "
+        f"{source.scores['corr_c']:.2f}, and on held source images it is right in {100 * ours.held:.1f} % instead of "
+        f"{100 * source.held:.1f} %."
+    )
+
+
 def _agreement(name: str, preferred: Mapping[str, Sequence[str]]) -> str:
     for_it = [VALIDATORS[one].title for one in preferred[name]]
     against = [one.title for one in VALIDATORS.values() if one.name not in preferred[name]]
-    said = f"{len(for_it)} of {len(VALIDATORS)} validators prefer {ADAPTATIONS[name].title} to the source's head"
+    title = ADAPTATIONS[name].title
+    said = f"Validators that prefer {title} to the source's head: {len(for_it)} of {len(VALIDATORS)}"
     named = [", ".join(for_it)] if for_it else []
     named += [f"not {', '.join(against)}"] if against else []
     return f"{said} ({'; '.join(named)})."

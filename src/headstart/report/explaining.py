@@ -35,7 +35,7 @@ def explain(folder: Path) -> list[Explained]:
 
     Raises
     ------
-    RunError : there are no records, no candidates yet, it is an adaptation, or they were written before this was recorded.
+    RunError : there are no records, no candidates yet, it is an adaptation, or this was not recorded yet.
     """
     if holds_adaptation(Path(folder)):
         fact = f"{folder} holds an adaptation: nothing of the network trained in it, only a head was made."
