@@ -7,14 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from headstart.backbones import Backbone, load, resolve
-from headstart.data import MAX_PIXELS, Survey
+from headstart.backbones import resolve
+from headstart.data import MAX_PIXELS
 from headstart.errors import OptionError, RunError
-from headstart.evidence import interval
-from headstart.evidence.distance import discrepancy
-from headstart.features import Features, extract
 from headstart.problem import Labelled, Sealed, Unlabelled, labelled_arrays, read_labelled, read_target
 from headstart.problem.target import Target
 from headstart.records import Record, writing
@@ -28,15 +23,12 @@ from headstart.runs.fit import Data, torch_device
 from headstart.runs.folder import open_journal, refuse_inside
 from headstart.runs.machine import cache_folder, give_back_memory, machine, peak_bytes
 from headstart.runs.measuring import measure_method
-from headstart.runs.methods import Start, fit_method, shift_of
+from headstart.runs.methods import fit_method
 from headstart.runs.options import MEMORY, Adapting, text_of
 from headstart.runs.pairing import Both, read_both
 from headstart.runs.picturing import picture_examples
-from headstart.runs.probing import head_rows, probe
+from headstart.runs.starting import found_start
 from headstart.strategies import ADAPTATIONS, Adaptation, chosen_adaptations
-
-HEADS = ("ridge",)
-"""What is fitted to images that count more or less, moves with them, and can be summed: one head for all methods."""
 
 
 def adapt(
@@ -139,7 +131,7 @@ def _work(
     """The line of the house, from two domains to a bundle."""
     _plan(context, rows)
     both = _read(context, asked, source, target, sealed)
-    start = _start(context, both)
+    start = found_start(context, both)
     for row in rows:
         if context.journal.get(f"method/{row.name}") is None:
             measure_method(context, both, row, start)
@@ -200,67 +192,6 @@ def _write_split(context: Context, both: Both) -> None:
     }
     with writing(context.folder / "split.json") as temporary:
         temporary.write_text(json.dumps({"seed": context.options.seed, **parts}, indent=1, ensure_ascii=False))
-
-
-def _start(context: Context, both: Both) -> Start:
-    """Features of both domains, and the head that is best on the source; the record ``start``.
-
-    Found again on resuming, which costs seconds and keeps live objects out of the records.
-    """
-    started = time.perf_counter()
-    (name,) = context.options.backbones
-    backbone = load(name, size=context.options.size)
-    found = [_features(context, backbone, looked) for looked in (both.source.survey, both.target.survey)]
-    train = both.source.split.train
-    title = f"heads on {name}"
-    head = probe(context, both.source, found[0], indices=train, title=title, heads=HEADS).best
-    shift = shift_of(context, both, found[0], found[1], head)
-    if context.journal.get("start") is None:
-        rows = head_rows(both.source, found[0], train, memory=context.options.memory)
-        value = interval(both.source.y[rows], head.predicted, both.source.groups[rows], metric=context.options.metric)
-        context.note(
-            Record(
-                "start",
-                "start",
-                data=both.fingerprint,
-                part="train",
-                backbone=name,
-                cut="+".join(head.cuts),
-                seed=context.options.seed,
-                recipe={"head": head.head, "penalty": head.penalty},
-                metrics={"value": value.value, "low": value.low, "high": value.high, "n": value.n},
-                cost={
-                    "seconds": time.perf_counter() - started,
-                    "images": found[0].computed + found[1].computed,
-                },
-                detail={
-                    "engine": found[0].engine,
-                    "cuts": list(found[0].cuts),
-                    "width": head.width,
-                    "distances": _distances(both, *found),
-                },
-            )
-        )
-    else:
-        context.on_record(_there(context, "start"))
-    return Start(name, found[0], found[1], head, shift)
-
-
-def _distances(both: Both, source: Features, target: Features) -> dict[str, float]:
-    """How far apart the domains are at every cut, before anything is adapted."""
-    ids = [
-        [looked.ids[i] for i in rows]
-        for looked, rows in (
-            (both.source.survey, both.source.split.train),
-            (both.target.survey, both.target.adapted),
-        )
-    ]
-    return {cut: discrepancy(source.of(cut, ids[0]), target.of(cut, ids[1])) for cut in source.cuts}
-
-
-def _features(context: Context, backbone: Backbone, looked: Survey) -> Features:
-    usable = np.array([i for i, key in enumerate(looked.ids) if key])
-    return extract(backbone, looked, usable, cache=context.cache, device=context.device, progress=context.progress)
 
 
 def _there(context: Context, key: str) -> Record:

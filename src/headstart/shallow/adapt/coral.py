@@ -32,7 +32,12 @@ def coral(shift: Shift) -> Adapted:
 
 
 def recolouring(x_s: Doubles, x_t: Doubles, *, regular: float = REGULAR) -> Doubles:
-    """A ``(r, r)``: whitens the source's rows ``(n, r)`` and gives them the covariance of the target's ``(m, r)``."""
+    """A ``(r, r)``: whitens the source's rows ``(n, r)`` and gives them the covariance of the target's ``(m, r)``.
+
+    >>> x = np.array([[-1.0], [1.0]])
+    >>> recolouring(x, 3 * x, regular=0.0).round(6).tolist()
+    [[3.0]]
+    """
     r = x_s.shape[1]
     whiten = _power(np.cov(x_s, rowvar=False).reshape(r, r) + regular * np.eye(r), -0.5)
     found: Doubles = whiten @ _power(np.cov(x_t, rowvar=False).reshape(r, r) + regular * np.eye(r), 0.5)

@@ -46,6 +46,11 @@ def fit_alpha(a: Doubles, b: Doubles, *, steps: int = STEPS, tolerance: float = 
     ----------
     a : kernels of target images with the centres, ``(m, l)``.
     b : mean kernels of the source's images with the centres, ``(l,)``.
+
+    Examples
+    --------
+    >>> fit_alpha(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0.5, 0.5])).tolist()
+    [1.0, 1.0]
     """
     density = a / np.maximum(b, 1e-300)
     beta = np.full(len(b), 1 / len(b))

@@ -35,6 +35,12 @@ def matched(k_ss: Doubles, k_st: Doubles, *, largest: float = LARGEST, steps: in
     ----------
     k_ss, k_st : kernels of the source's images with themselves and with the target's, ``(n, n)`` and ``(n, m)``.
     largest : B.
+
+    Examples
+    --------
+    >>> u_s, u_t = np.array([[0.0], [1.0]]), np.array([[1.0]])
+    >>> matched(kernel(u_s, u_s, 1.0), kernel(u_s, u_t, 1.0)).round(2).tolist()
+    [0.0, 2.0]
     """
     n = len(k_ss)
     kappa = n * k_st.mean(axis=1)

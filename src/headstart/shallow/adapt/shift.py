@@ -29,6 +29,11 @@ class Affine:
     ----------
     matrix : A ``(d, m)``, or None.
     offset : c ``(m,)``, or 0.
+
+    Examples
+    --------
+    >>> Affine(np.array([[2.0]]), np.array([1.0]))(np.array([[3.0]], np.float32)).tolist()
+    [[7.0]]
     """
 
     matrix: Doubles | None = None

@@ -35,7 +35,12 @@ def subspace_alignment(shift: Shift) -> Adapted:
 
 
 def aligned(x_s: Doubles, x_t: Doubles, m: int) -> tuple[Doubles, Doubles]:
-    """P_s and P_t, ``(r, m)``: the m leading principal directions of the rows of each."""
+    """P_s and P_t, ``(r, m)``: the m leading principal directions of the rows of each.
+
+    >>> x = np.array([[-2.0, 0.0], [2.0, 0.0], [0.0, 0.1]])
+    >>> [abs(p).round(1).tolist() for p in aligned(x, x[:, ::-1], 1)]
+    [[[1.0], [0.0]], [[0.0], [1.0]]]
+    """
     found = []
     for x in (x_s, x_t):
         _, _, directions = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
