@@ -30,6 +30,7 @@ JOBS = (
     "brute.py",
     "peers.py",
     "ways.py",
+    "adapt.py",
     "labels.py",
     "labels.py trained",
     "study.py",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headstart.bundle import Predictor
     from headstart.runs import study
+    from headstart.runs.adapt import adapt
     from headstart.runs.estimator import TransferClassifier
     from headstart.runs.fit import fit
     from headstart.runs.labels import labels
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 # Where its reporter cannot be imported, OpenVINO goes on without it.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-__all__ = ["TransferClassifier", "__version__", "fit", "labels", "load", "rank", "study"]
+__all__ = ["TransferClassifier", "__version__", "adapt", "fit", "labels", "load", "rank", "study"]
 
 try:
     __version__ = metadata.version("headstart")
@@ -30,6 +31,10 @@ except metadata.PackageNotFoundError:  # a source tree that is not installed
 
 def __getattr__(name: str) -> Any:
     """Import on first use: `import headstart` costs no torch, and `load` never does."""
+    if name == "adapt":
+        from headstart.runs.adapt import adapt
+
+        return adapt
     if name == "fit":
         from headstart.runs.fit import fit
 

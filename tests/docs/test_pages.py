@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from headstart.evidence.label_free import VALIDATORS
 from headstart.evidence.transferability import SCORES, Score
-from headstart.strategies import DEEP_ADAPTATIONS, FAMILIES, TABLE, DeepAdaptation
+from headstart.strategies import ADAPTATIONS, DEEP_ADAPTATIONS, FAMILIES, TABLE, Adaptation, DeepAdaptation
 
-COMMANDS = ("fit", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
+COMMANDS = ("fit", "adapt", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
 GROUPS = {"cache": ("prune",), "study": ("ranking",)}
 PAGES = (
     "README.md",
@@ -29,6 +30,7 @@ PAGES = (
     "docs/backbones.md",
     "docs/which-network.md",
     "docs/next-task.md",
+    "docs/adapting.md",
 )
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
@@ -65,7 +67,7 @@ def test_pages_call_python_with_arguments_that_exist(page: str, fences: Callable
     for call in [node for language, text in fences(page) if language == "python" for node in ast.walk(ast.parse(text))]:
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func).removeprefix("headstart.")
-            if name in ("fit", "labels", "load", "rank", "study.ranking", "TransferClassifier"):
+            if name in ("adapt", "fit", "labels", "load", "rank", "study.ranking", "TransferClassifier"):
                 known = inspect.signature(attrgetter(name)(headstart)).parameters
                 assert {keyword.arg for keyword in call.keywords} <= set(known), name
 
@@ -91,13 +93,25 @@ def test_every_score_is_documented_with_its_paper(score: Score, root: Path) -> N
 
 
 @pytest.mark.parametrize("row", DEEP_ADAPTATIONS.values(), ids=DEEP_ADAPTATIONS)
-def test_every_way_to_adapt_is_documented_with_its_paper(row: DeepAdaptation, root: Path) -> None:
+def test_every_way_to_train_towards_a_domain_is_documented_with_its_paper(row: DeepAdaptation, root: Path) -> None:
     page = (root / "docs/training-towards-a-domain.md").read_text(encoding="utf-8")
     (cells,) = re.findall(rf"^\| `{row.name}` \|(.*)$", page, re.MULTILINE)
     *_, begins, sees, paper, _ = (cell.strip(" `") for cell in cells.split("|"))
     assert paper == row.paper
     assert begins == ("a fitted head" if row.begins == "head" else row.begins)
     assert sees == ("both" if row.sees_source and row.sees_target else "source" if row.sees_source else "target")
+
+
+@pytest.mark.parametrize("row", ADAPTATIONS.values(), ids=ADAPTATIONS)
+def test_every_way_to_adapt_is_documented_with_its_paper(row: Adaptation, root: Path) -> None:
+    page = (root / "docs/adapting.md").read_text(encoding="utf-8")
+    (found,) = re.findall(rf"^\| `{row.name}` \|.*$", page, re.MULTILINE)
+    assert row.paper in found and f"| {row.kind} |" in found
+
+
+def test_every_validator_is_documented_with_its_paper(root: Path) -> None:
+    page = (root / "docs/adapting.md").read_text(encoding="utf-8")
+    assert all(f"| `{one.name}` |" in page and one.paper in page for one in VALIDATORS.values())
 
 
 def test_every_exception_is_documented(root: Path) -> None:

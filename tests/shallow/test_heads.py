@@ -113,3 +113,12 @@ def test_balanced_ridge_repeats_the_rare_class() -> None:
     repeated = RidgeHead(10.0 * times.mean()).fit(np.repeat(z, times, axis=0), np.repeat(y, times))
     balanced = RidgeHead(10.0, class_weight="balanced").fit(z, y)
     np.testing.assert_allclose(balanced.decision_function(z), repeated.decision_function(z), atol=1e-5)
+
+
+def test_a_row_that_counts_twice_is_a_row_that_is_there_twice() -> None:
+    rng = np.random.default_rng(1)
+    z, y = rng.normal(size=(40, 5)).astype(np.float32), np.arange(40) % 3
+    times = 1 + np.arange(40) % 2
+    twice = RidgeHead(7.0).fit(np.repeat(z, times, axis=0), np.repeat(y, times))
+    counted = RidgeHead(7.0).fit_weighted(z, y, times.astype(float))
+    assert np.allclose(counted.weight_, twice.weight_, atol=1e-5)

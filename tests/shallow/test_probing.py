@@ -75,6 +75,11 @@ def test_competition_measures_every_head_and_reuses_the_screening() -> None:
         assert probe.penalty in HEADS[probe.head].penalties
 
 
+def test_only_the_heads_that_are_asked_for_compete() -> None:
+    probes = compete(cuts(), Y, FOLDS, cuts=[("low",), ("high",)], heads=("ridge", "logistic"))
+    assert {probe.head for probe in probes} == {"ridge", "logistic"}
+
+
 @pytest.mark.parametrize("head", HEADS)
 def test_the_chosen_probe_is_fitted_with_its_penalty_and_temperature(head: str) -> None:
     z = cuts()

@@ -30,7 +30,7 @@ class Terminal:
         # Without a terminal a line ends where its text ends: nothing is folded or cut to a width.
         wide = None if (sys.stderr if quiet else sys.stdout).isatty() else 10_000
         self.console = Console(stderr=quiet, highlight=False, soft_wrap=wide is not None, width=wide)
-        self._tables = not quiet and self.console.is_terminal
+        self.tables = not quiet and self.console.is_terminal
         self._bars: Any = None
         self._task: Any = None
         self._stage = ""
@@ -91,7 +91,7 @@ class Terminal:
         """Print what a record is worth on a terminal, and nothing elsewhere."""
         self._stop_if_asked()
         self._shown.append(record)
-        if not self._tables:
+        if not self.tables:
             return
         from headstart.report import terminal
 
@@ -105,7 +105,11 @@ class Terminal:
             probes = [r for r in self._shown if r.what == "probe" and r.backbone == record.backbone]
             table = terminal.cut_table if record.what == "screened" else terminal.head_table
             self.console.print(table(probes))
-        elif record.what == "verdict":
+        elif record.what == "domains":
+            from headstart.report.adapted_terminal import domains_table
+
+            self.console.print(domains_table(record))
+        elif record.what == "verdict" and "kind" in record.detail:
             candidates = [r for r in self._shown if r.what == "candidate"]
             self.console.print(terminal.candidate_table(candidates, verdict=record))
             if record.detail.get("ladder"):
@@ -123,7 +127,7 @@ class Terminal:
 
         verdict, test, retained, spent = (run.records.get(key) for key in ("verdict", "test", "retained", "spent"))
         assert verdict is not None and spent is not None
-        if self._tables:
+        if self.tables:
             self.console.print(terminal.verdict_panel(verdict, test, retained))
             self.console.print(terminal.spent_table(spent))
         else:

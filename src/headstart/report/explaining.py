@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from headstart.errors import RunError
 from headstart.records import Record
+from headstart.report.adaptation import holds_adaptation
 from headstart.report.reading import read
 
 FITTED = "fitted"
@@ -34,8 +35,11 @@ def explain(folder: Path) -> list[Explained]:
 
     Raises
     ------
-    RunError : there are no records, no candidates yet, or they were written before this was recorded.
+    RunError : there are no records, no candidates yet, it is an adaptation, or this was not recorded yet.
     """
+    if holds_adaptation(Path(folder)):
+        fact = f"{folder} holds an adaptation: nothing of the network trained in it, only a head was made."
+        raise RunError(fact, "How it was made stands on its page, and in README.md.")
     run = read(folder)
     if not run.candidates:
         raise RunError(f"{folder} holds no candidate yet.", "Repeat the same `fit`: it goes on where it was.")

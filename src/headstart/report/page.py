@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from headstart.records import writing
+from headstart.report.adaptation import draw_adaptation, holds_adaptation
+from headstart.report.composing import compose
 from headstart.report.growth import draw_growth, holds_growth
 from headstart.report.reading import Run, read
 from headstart.report.sections import (
@@ -61,6 +58,8 @@ def draw(run: Path) -> Path:
     """
     if holds_growth(Path(run)):
         return draw_growth(run)
+    if holds_adaptation(Path(run)):
+        return draw_adaptation(run)
     page = Path(run) / "report.html"
     content = render(read(Path(run)))
     with writing(page) as temporary:
@@ -71,34 +70,15 @@ def draw(run: Path) -> Path:
 
 def render(run: Run) -> str:
     """The whole page as text; the same records and pictures give the same text."""
-    environment = _environment()
     filled = [
         {"name": name, "title": title, "facts": facts}
         for name, title, section in SECTIONS
         if (facts := section(run)) is not None
     ]
-    script = environment.get_template("page.js").render()
-    return environment.get_template("page.html.j2").render(
-        sections=filled,
-        name=_name(run),
-        fingerprint=run.data.data if run.data else "",
-        unfinished=bool(run.missing),
-        script=Markup(script),
-        # Names of classes and files are foreign text: should one ever get past the escaping, it still cannot run.
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    )
+    fingerprint = run.data.data if run.data else ""
+    return compose(filled, name=_name(run), fingerprint=fingerprint, unfinished=bool(run.missing))
 
 
 def _name(run: Run) -> str:
     root = str((run.data.detail.get("root") if run.data else None) or run.options.get("data") or run.folder.name)
     return root.replace("\\", "/").rstrip("/").rpartition("/")[2] or root
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("headstart.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -289,6 +289,20 @@ def command(options: Mapping[str, Any]) -> list[str]:
     return [shlex.join(piece) for piece in pieces]
 
 
+def adapt_command(options: Mapping[str, Any]) -> list[str]:
+    """The `headstart adapt` that asks the same again; none where images were given as arrays."""
+    if "arrays" in (options.get("data"), options.get("to")) or not options:
+        return []
+    pieces = [["headstart", "adapt", str(options["data"])], ["--to", str(options["to"])], ["--out", "again"]]
+    pieces += [["--backbone", str(name)] for name in options.get("backbones", ())]
+    pieces += [["--labels", str(options["labels"])]] if options.get("labels") else []
+    pieces += [["--oracle"]] if options.get("oracle") else []
+    pieces += [["--method", str(name)] for name in options.get("methods", ()) if name != "auto"]
+    pieces += [["--pairs", str(options["pairs"])]] if options.get("pairs", "auto") != "auto" else []
+    pieces += [["--" + key, SHOWN[key](options[key])] for key in ("seed", "size", "metric", "margin", "device")]
+    return [shlex.join(piece) for piece in pieces]
+
+
 def _shares(parts: Sequence[float]) -> str:
     return "/".join(f"{100 * part:g}" for part in parts)
 

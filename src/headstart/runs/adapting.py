@@ -91,7 +91,7 @@ def adapt_network(
     """Adapt a copy of `start` in the way of a row; interrupted and called again, it goes on with the same bits.
 
     Where the row sees the source, a share of its images is held back: the curve and the temperature are theirs. Which
-    epoch is handed back they say only where the target is not looked at (decision 0035). No label of the target
+    epoch is handed back they say only where the target is not looked at (decision 0038). No label of the target
     is read: the types hold none.
 
     Parameters

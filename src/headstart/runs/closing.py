@@ -16,6 +16,7 @@ from headstart import __version__
 from headstart.advice import Plan
 from headstart.backbones import Transferred
 from headstart.bundle.save import save
+from headstart.data import Survey
 from headstart.evidence import METRICS, calibration_error, confusion, interval, log_loss
 from headstart.records import Record, writing
 from headstart.runs.candidates import fit_strategy, probabilities
@@ -169,9 +170,13 @@ def _mistakes(
             "truth": classes[y[at]],
             "predicted": classes[predicted[at]],
             "probability": float(shares[at, predicted[at]]),
-            "picture": _picture(context, prepared, int(indices[at])),
+            "picture": thumbnail(context, prepared.survey, int(indices[at])),
             "neighbours": [
-                {"path": label_of(i), "class": classes[prepared.y[i]], "picture": _picture(context, prepared, int(i))}
+                {
+                    "path": label_of(i),
+                    "class": classes[prepared.y[i]],
+                    "picture": thumbnail(context, prepared.survey, int(i)),
+                }
                 for i in train[nearest[row]]
             ],
         }
@@ -189,12 +194,12 @@ def _unit_features(context: Context, prepared: Prepared, model: Transferred, ind
     return np.concatenate(parts)
 
 
-def _picture(context: Context, prepared: Prepared, index: int) -> str:
+def thumbnail(context: Context, looked: Survey, index: int) -> str:
     """A thumbnail as the network saw the image, under the run's ``pictures/``."""
-    name = f"pictures/{prepared.survey.ids[index]}.png"
+    name = f"pictures/{looked.ids[index]}.png"
     path = context.folder / name
     if not path.exists():
-        square = Image.fromarray(prepared.survey.pixels([index])[0])
+        square = Image.fromarray(looked.pixels([index])[0])
         square.thumbnail((THUMBNAIL, THUMBNAIL))
         with writing(path) as temporary:
             square.save(temporary, format="PNG")

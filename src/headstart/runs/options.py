@@ -11,6 +11,7 @@ from typing import Any
 from headstart.data import MAX_PIXELS
 from headstart.errors import OptionError
 from headstart.evidence import METRICS
+from headstart.problem import PAIRS
 
 UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -94,6 +95,40 @@ class Options(Reading):
     def to_json(self) -> dict[str, Any]:
         """For the plan's record: what must agree for a run to be resumed."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapting(Options):
+    """The question of an `adapt`, resolved.
+
+    Attributes
+    ----------
+    to : the target, as text.
+    labels : labelled target images of each class that may be used.
+    oracle : whether the labels of the judged target images are read in the end, to report.
+    methods : names of rows of `headstart.strategies.ADAPTATIONS`.
+    judged : share of the target images that nothing adapts to.
+    held : share of the source images that no head is fitted to.
+    pairs : how images of one item in both domains are found; see `headstart.problem.item_names`.
+    """
+
+    to: str
+    labels: int
+    oracle: bool
+    methods: tuple[str, ...]
+    judged: float = 0.4
+    held: float = 0.2
+    pairs: str = "auto"
+    strategy: str = "adapt"
+    class_weight: str = "none"
+    budget: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.labels < 0:
+            raise OptionError(f"{self.labels} labels of each class cannot be used.", "Choose 0 or more.")
+        if self.pairs not in PAIRS:
+            raise OptionError(f"There is no way {self.pairs} to pair images.", f"Choose among {', '.join(PAIRS)}.")
 
 
 def parse_budget(text: str | float) -> float:

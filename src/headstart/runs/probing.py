@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -82,10 +82,19 @@ class Screened:
     probes: tuple[Probe, ...]
 
 
-def probe(context: Context, prepared: Prepared, features: Features, *, indices: np.ndarray, title: str) -> Probed:
-    """Screen every cut with ridge, then let all heads compete on the shortlist; folds keep groups whole."""
+def probe(
+    context: Context,
+    prepared: Prepared,
+    features: Features,
+    *,
+    indices: np.ndarray,
+    title: str,
+    heads: Collection[str] = HEADS,
+) -> Probed:
+    """Screen every cut with ridge, then let all `heads` compete on the shortlist; folds keep groups whole."""
     rows = head_rows(prepared, features, indices, memory=context.options.memory)
-    return _compete(context, screen_cuts(context, prepared, features, indices=rows, title=title), title=title)
+    screened = screen_cuts(context, prepared, features, indices=rows, title=title)
+    return _compete(context, screened, title=title, heads=heads)
 
 
 def screen_cuts(
@@ -100,10 +109,10 @@ def screen_cuts(
     return Screened(z, y, parts, tuple(screened))
 
 
-def _compete(context: Context, screened: Screened, *, title: str) -> Probed:
+def _compete(context: Context, screened: Screened, *, title: str, heads: Collection[str] = HEADS) -> Probed:
     cuts = shortlist(screened.probes, last="top")
-    dear = sum(row.dear for row in HEADS.values())
-    total = len(cuts) * (len(HEADS) - dear) + min(len(cuts), 3) * dear
+    dear = sum(HEADS[name].dear for name in heads)
+    total = len(cuts) * (len(heads) - dear) + min(len(cuts), 3) * dear
     competed = compete(
         screened.z,
         screened.y,
@@ -112,6 +121,7 @@ def _compete(context: Context, screened: Screened, *, title: str) -> Probed:
         metric=context.options.metric,
         class_weight=_class_weight(context),
         screened=screened.probes,
+        heads=heads,
         progress=_counter(context, title, total=total),
     )
     context.progress(title, total, total)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -110,6 +110,7 @@ def compete(
     metric: str = "accuracy",
     class_weight: str | None = None,
     screened: Sequence[Probe] = (),
+    heads: Container[str] = HEADS,
     progress: Callable[[Probe], None] | None = None,
 ) -> list[Probe]:
     """Every cheap head at every entry of `cuts` (several names: joined), one probe each; then the dear ones.
@@ -118,7 +119,7 @@ def compete(
     where a cheap head is best.
 
     Probes that the screening, with the same arguments, has already measured are taken from `screened`.
-    Other parameters as in `screen`.
+    Of the table only `heads` take part. Other parameters as in `screen`.
     """
     known = {(probe.cuts, probe.head): probe for probe in screened}
     probes: list[Probe] = []
@@ -129,8 +130,9 @@ def compete(
                 probe = known.get((entry, row.name)) or _probe(entry, row, z, y, folds, metric, class_weight)
                 probes.append(_done(probe, progress))
 
-    measure(cuts, [row for row in HEADS.values() if not row.dear])
-    measure(_finalists(cuts, probes), [row for row in HEADS.values() if row.dear])
+    rows = [row for row in HEADS.values() if row.name in heads]
+    measure(cuts, [row for row in rows if not row.dear])
+    measure(_finalists(cuts, probes), [row for row in rows if row.dear])
     return probes
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from headstart.evidence import ridge
 from headstart.shallow.linear import Doubles, Indices, LinearHead, Singles, row_weights
@@ -33,7 +36,14 @@ class RidgeHead(LinearHead):
         self.class_weight = class_weight
         self.temperature = temperature
 
+    def fit_weighted(self, z: ArrayLike, y: ArrayLike, weights: Doubles) -> Self:
+        """`fit`, in which row i counts `weights` ``(n,)`` times as much; mean one keeps the penalty's meaning."""
+        features, classes, index = self._checked(z, y)
+        return self._keep(classes, *self._solve_weighted(features, index, len(classes), weights))
+
     def _solve(self, z: Singles, index: Indices, k: int) -> tuple[Doubles, Doubles]:
-        weights = row_weights(index, k, self.class_weight)
+        return self._solve_weighted(z, index, k, row_weights(index, k, self.class_weight))
+
+    def _solve_weighted(self, z: Singles, index: Indices, k: int, weights: Doubles) -> tuple[Doubles, Doubles]:
         fitted = ridge.fit(z, np.eye(k)[index], [self.penalty], weights=weights)
         return fitted.weight[0], fitted.bias[0]

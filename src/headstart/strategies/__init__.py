@@ -1,6 +1,18 @@
-"""Ways to transfer, one row each: what is kept, what trains, by which recipe."""
+"""Ways to transfer, one row each: what is kept, what trains, by which recipe; and ways to adapt to another domain."""
 
+from headstart.strategies.adaptation import ADAPTATIONS, Adaptation, chosen_adaptations
 from headstart.strategies.deep_adaptation import DEEP_ADAPTATIONS, DeepAdaptation
 from headstart.strategies.table import FAMILIES, TABLE, Strategy, chosen, frozen_cut
 
-__all__ = ["DEEP_ADAPTATIONS", "FAMILIES", "TABLE", "DeepAdaptation", "Strategy", "chosen", "frozen_cut"]
+__all__ = [
+    "ADAPTATIONS",
+    "DEEP_ADAPTATIONS",
+    "FAMILIES",
+    "TABLE",
+    "Adaptation",
+    "DeepAdaptation",
+    "Strategy",
+    "chosen",
+    "chosen_adaptations",
+    "frozen_cut",
+]

@@ -118,7 +118,7 @@ def adapting(n: int, *, epochs: int) -> Recipe:
     """Fine-tuning towards a domain without labels: no loss says which epoch is best there, so that the last one is.
 
     What images of the source say gets worse where a model gives up what holds on the source alone, and better
-    where it does not adapt at all (decision 0035).
+    where it does not adapt at all (decision 0038).
     """
     return replace(finetune(n, epochs=epochs), patience=epochs + 1, last=True)
 

@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""What adapting to another domain brings, for each method and for the automatic choice.
+
+python bench/adapt.py            run the cells of bench/grids/adapt.toml that are not recorded yet
+python bench/adapt.py table      print the table of methods
+python bench/adapt.py choice     print how the automatic choice fared
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+import tomllib
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+GRID = tomllib.loads((HERE / "grids/adapt.toml").read_text())
+RECORDS = HERE / "records/adapt.jsonl"
+RUNS = HERE / "results/adapt"
+CASES = Path(os.environ.get("CASES_DIR", "~/.cache/headstart-cases")).expanduser()
+COLOURS = np.array([[0.15, 0.75, 0.1], [0.1, 0.2, 0.7], [0.8, 0.1, 0.1]])
+Row = dict[str, Any]
+
+
+def cells() -> list[Row]:
+    """Judged pairs without and with labels, then built ones; seed by seed, so that a stopped run is even."""
+    found: list[Row] = []
+    for seed in GRID["seeds"]:
+        for source, target in GRID["judged"]:
+            found += [{"source": source, "target": target, "seed": seed, "labels": n} for n in (0, GRID["labels"])]
+        built = [
+            {"source": "clipart", "target": f"clipart, {kind}", "seed": seed, "labels": 0} for kind in GRID["built"]
+        ]
+        found += built
+    return found
+
+
+def run() -> None:
+    """All cells that have no record yet."""
+    from headstart.runs.machine import machine
+
+    done = [{key: row[key] for key in ("source", "target", "seed", "labels")} for row in recorded()]
+    for cell in cells():
+        if cell not in done:
+            note(cell | measure(cell) | {"machine": machine()})
+
+
+def measure(cell: Row) -> Row:
+    """One `headstart.adapt`, its labels read in the end."""
+    import headstart
+
+    seed = cell["seed"]
+    if cell["source"] == "clipart":
+        source, target = halves(cell["target"].partition(", ")[2], seed=seed)
+    else:
+        source, target = (part(cell[side], seed=seed) for side in ("source", "target"))
+    name = "-".join(str(cell[key]).replace(", ", "-") for key in ("source", "target", "labels", "seed"))
+    found = headstart.adapt(
+        source,
+        target,
+        RUNS / name,
+        labels=cell["labels"],
+        oracle=True,
+        backbone=GRID["backbone"],
+        size=GRID["size"],
+        seed=seed,
+    )
+    verdict, domains = found.records.get("verdict"), found.records.get("domains")
+    assert verdict is not None and domains is not None
+    return {
+        "chosen": verdict.strategy,
+        "transfer": verdict.detail["transfer"],
+        "expected": [verdict.metrics[key] for key in ("gain", "low", "high")],
+        "methods": {
+            record.strategy: {
+                "value": found.oracle[record.strategy]["value"],
+                "seconds": record.cost["seconds"],
+                **{key: record.metrics[key] for key in ("iwv", "dev", "entropy", "snd", "corr_c", "distance", "kept")},
+            }
+            for record in found.records.of("method")
+        },
+        "parts": domains.detail["parts"],
+        "seconds": found.records.of("spent")[0].detail["total_s"],
+    }
+
+
+def part(case: str, *, seed: int) -> Path:
+    """A table of at most so many images of a case as the grid says, evenly over its classes."""
+    from headstart.problem import read_labelled
+    from headstart.shallow import evenly
+
+    data = read_labelled(CASES / case)
+    mixed = np.random.default_rng(seed).permutation(len(data))
+    rows = mixed[evenly(np.arange(len(data)), data.y[mixed], GRID["most"])]
+    named = [(data.x.images[i], data.task.classes[data.y[i]]) for i in sorted(rows.tolist())]
+    return table_of(named, RUNS / "tables" / f"{case}-{seed}.csv")
+
+
+def halves(kind: str, *, seed: int) -> tuple[Path, Path]:
+    """Two halves of clip art, near duplicates whole; the second one built anew, if it is to be."""
+    from headstart.data import find_duplicates, survey
+    from headstart.data.allot import allot
+    from headstart.problem import read_labelled
+    from headstart.runs.machine import cache_folder
+
+    data = read_labelled(CASES / "clipart")
+    looked = survey(data.x, 128, cache=cache_folder())
+    usable = np.array([i for i, key in enumerate(looked.ids) if key])
+    side = allot(data.y[usable], find_duplicates(looked).groups[usable], [0.5, 0.5], seed=seed, cover=2)
+    folder = CASES / "built" / f"clipart-{kind}"
+    files = [[], []]
+    for number, i in zip(side.tolist(), usable.tolist(), strict=True):
+        name = data.task.classes[data.y[i]]
+        path = (CASES / "built/clipart-clean" if number == 0 else folder) / name / f"{i:04d}.png"
+        if not path.exists():
+            draw(corrupted(looked.pixels([i])[0], "clean" if number == 0 else kind, seed=i), path)
+        files[number].append((path, name))
+    first, second = (
+        table_of(named, RUNS / "tables" / f"clipart-{kind}-{seed}-{number}.csv") for number, named in enumerate(files)
+    )
+    return first, second
+
+
+def corrupted(pixels: np.ndarray, kind: str, *, seed: int) -> np.ndarray:
+    """A square of pixels, blurred, made noisy, pale or recoloured."""
+    from scipy.ndimage import gaussian_filter
+
+    x = pixels.astype(np.float32)
+    if kind == "blur":
+        x = gaussian_filter(x, (4, 4, 0))
+    elif kind == "noise":
+        x = x + np.random.default_rng(seed).normal(0, 80, x.shape)
+    elif kind == "contrast":
+        x = (x - x.mean()) * 0.15 + 100
+    elif kind == "colour":
+        x = (255 - x @ COLOURS.T) * 0.8 + 20
+    return np.clip(x, 0, 255).astype(np.uint8)
+
+
+def draw(pixels: np.ndarray, path: Path) -> None:
+    """Write an image."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def table_of(named: list[tuple[Any, str]], path: Path) -> Path:
+    """A CSV table of images and their classes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("path", "label"), *named])
+    return path
+
+
+def recorded() -> list[Row]:
+    """All finished cells."""
+    return [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
+
+
+def note(row: Row) -> None:
+    """One cell, one line."""
+    with RECORDS.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def by_pair() -> dict[tuple[str, str, int], list[Row]]:
+    """Finished cells by (source, target, labels), in the order of the grid."""
+    pairs: dict[tuple[str, str, int], list[Row]] = {
+        (cell["source"], cell["target"], cell["labels"]): [] for cell in cells()
+    }
+    for row in recorded():
+        pairs[row["source"], row["target"], row["labels"]].append(row)
+    return pairs
+
+
+def gains(rows: list[Row], method: str) -> list[float]:
+    """Points over source-only, seed by seed; `method` may be ``chosen`` or ``oracle``."""
+    found = []
+    for row in rows:
+        values = {name: one["value"] for name, one in row["methods"].items()}
+        value = {"chosen": values[row["chosen"]], "oracle": max(values.values())}.get(method, values.get(method))
+        found += [] if value is None else [100 * (value - values["source_only"])]
+    return found
+
+
+def table() -> None:
+    """Markdown: source-only, then every method's gain, the mean over seeds (least to most)."""
+    from headstart.strategies import ADAPTATIONS
+
+    for (source, target, labels), rows in by_pair().items():
+        given = f", {labels} labels a class" if labels else ""
+        if not rows:
+            print(f"\n{source} → {target}{given}: not run\n")
+            continue
+        base = 100 * mean(row["methods"]["source_only"]["value"] for row in rows)
+        print(
+            f"\n**{source} → {target}{given}**: source-only {base:.1f} %, {len(rows)} of {len(GRID['seeds'])} seeds\n"
+        )
+        print("| method | gain, points: mean (least to most) | seconds |")
+        print("|---|---|---|")
+        for name in [*(one for one in ADAPTATIONS if one != "source_only"), "chosen", "oracle"]:
+            if apart := gains(rows, name):
+                title = {"chosen": "**the automatic choice**", "oracle": "the oracle's choice"}.get(name, f"`{name}`")
+                times = [row["methods"][name]["seconds"] for row in rows if name in row["methods"]]
+                took = f"{mean(times):.1f}" if times else ""
+                print(f"| {title} | {mean(apart):+.1f} ({min(apart):+.1f} to {max(apart):+.1f}) | {took} |")
+
+
+def choice() -> None:
+    """Markdown: the automatic choice against its bars, and whether its verdicts were right."""
+    print("| pair | labels | seeds | automatic | oracle | share | within a point | verdicts: helps, of these right |")
+    print("|---|---|---|---|---|---|---|---|")
+    shares = []
+    for (source, target, labels), rows in by_pair().items():
+        if not rows:
+            print(f"| {source} → {target} | {labels} | 0 | not run | | | | |")
+            continue
+        ours, best = gains(rows, "chosen"), gains(rows, "oracle")
+        helps = [gain for gain, row in zip(ours, rows, strict=True) if row["transfer"] == "helps"]
+        share = f"{100 * mean(ours) / mean(best):.0f} %" if mean(best) > 0 else ""
+        shares += [(mean(ours), mean(best))] if source != "clipart" and not labels else []
+        print(
+            f"| {source} → {target} | {labels} | {len(rows)} | {mean(ours):+.1f} | {mean(best):+.1f} | {share} "
+            f"| {'yes' if mean(ours) >= -1 else 'no'} | {len(helps)}, {sum(gain > 0 for gain in helps)} |"
+        )
+    if shares:
+        ours, best = (sum(one[k] for one in shares) for k in (0, 1))
+        print(f"\nOn the judged pairs without labels: {100 * ours / best:.0f} % of the oracle's gain.")
+
+
+if __name__ == "__main__":
+    jobs = {(): run, ("table",): table, ("choice",): choice}
+    if tuple(sys.argv[1:]) not in jobs:
+        sys.exit(__doc__)
+    jobs[tuple(sys.argv[1:])]()

@@ -1,0 +1,256 @@
+"""Which adapted model is handed back, and whether adapting helps: chosen without a label of the target.
+
+A rule of this file sees what `Standing` holds, and that holds no label of the judged images: a record that has read
+them is refused where standings are made. Its numbers were fixed on built corruptions (blur, noise, contrast, colour)
+and on halves of one domain, and frozen before it was tried on other domains: see docs/decisions/0036.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from headstart.errors import InternalError
+from headstart.evidence import Difference
+from headstart.evidence.label_free import VALIDATORS
+from headstart.records import Record
+from headstart.strategies import ADAPTATIONS
+
+Transfer = Literal["helps", "neutral", "hurts", "cannot_tell"]
+
+SOURCE = "source_only"
+LEVEL = 0.9
+"""Level of the verdict's interval."""
+RECOVERED = 0.10
+"""Of what the source's head lacks of a class correlation of one, a method must recover this share."""
+HELD = 0.02
+"""On held source images, seen its own way, it may lose so much of the metric …"""
+WEIGHTED = 0.05
+"""… and have a weighted loss that is higher by this share, where weights leave `ENOUGH` images."""
+ENOUGH = 30.0
+PER_CHANGE = (0.2, 0.7, 1.8)
+"""Gain in units of (share recovered × share of images named differently): 5 %, 50 % and 95 % of the built cases."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A method as its record tells it.
+
+    Attributes
+    ----------
+    scores : by validator, higher is better.
+    held : the metric on held source images, seen the method's own way.
+    effective : how many of these the weights of the validators leave.
+    few : the difference of the metric to the source's head on the few labelled target images, by models that had
+        not seen them; None where there are none.
+    """
+
+    name: str
+    scores: Mapping[str, float]
+    held: float
+    effective: float
+    few: Difference | None = None
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What is known of the chosen method against the source's head, without a label of the judged images.
+
+    Attributes
+    ----------
+    gain : the difference of the metric, and its interval.
+    changed : share of the judged images that the two name differently; the true gain is within ± this share.
+    labels : labelled target images that `gain` stands on; 0: it stands on built cases.
+    judged : how many images are judged.
+    """
+
+    gain: Difference
+    changed: float
+    labels: int
+    judged: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is handed back, and why.
+
+    Attributes
+    ----------
+    chosen : a row of the table of adaptations.
+    transfer : what adapting brings over the source's head.
+    rests_on : what the interval stands on, in words.
+    """
+
+    chosen: str
+    transfer: Transfer
+    sentence: str
+    reasons: tuple[str, ...]
+    rests_on: str
+
+
+def standing(record: Record, few: Difference | None = None) -> Standing:
+    """A method's record as what a choice may see.
+
+    Raises
+    ------
+    InternalError : the record has read labels of the target that were not given: it is an oracle's.
+    """
+    if record.reads_target_labels:
+        raise InternalError(f"{record.key} has read the target's labels, and nothing may be chosen by it")
+    scores = {name: record.metrics[name] for name in VALIDATORS}
+    return Standing(record.strategy, scores, record.metrics["held"], record.metrics["effective"], few)
+
+
+def votes(standings: Sequence[Standing]) -> dict[str, tuple[str, ...]]:
+    """By method, the validators that prefer it to the source's head."""
+    source = _source(standings)
+    return {
+        one.name: tuple(name for name in VALIDATORS if one.scores[name] > source.scores[name])
+        for one in standings
+        if one.name != SOURCE
+    }
+
+
+def recovered(one: Standing, source: Standing) -> float:
+    """Of what the source's head lacks of a class correlation of one, the share that a method recovers."""
+    lacking = max(1 - source.scores["corr_c"], 1e-9)
+    return (one.scores["corr_c"] - source.scores["corr_c"]) / lacking
+
+
+def agreed(standings: Sequence[Standing]) -> list[Standing]:
+    """Methods on which a witness on the target and one on the source agree, the best first.
+
+    The target's is the class correlation, which must rise noticeably. The source's is the loss on held images, plain
+    and weighted towards the target, which must not. Entropy and neighbourhoods have no vote: on the built cases they
+    preferred models that gave most images one class. Rows whose head is tuned in a space of their own are left out,
+    since how sure they are cannot be compared.
+    """
+    source = _source(standings)
+
+    def witnessed(one: Standing) -> bool:
+        weighted = one.effective < ENOUGH or one.scores["iwv"] >= source.scores["iwv"] * (1 + WEIGHTED)
+        return recovered(one, source) >= RECOVERED and one.held >= source.held - HELD and weighted
+
+    able = [one for one in standings if ADAPTATIONS[one.name].automatic]
+    return sorted((one for one in able if witnessed(one)), key=lambda one: -one.scores["corr_c"])
+
+
+def choose(standings: Sequence[Standing]) -> str:
+    """The method to hand back; the source's head where nothing shows that another is better.
+
+    With few labels, the method with the largest gain on them among those that are shown to be better there, or else
+    what is agreed on without labels, if the few do not speak against it.
+    """
+    without = agreed(standings)
+    if any(one.few is not None for one in standings):
+        shown = [one for one in standings if one.few is not None and one.few.low is not None and one.few.low > 0]
+        if shown:
+            return max(shown, key=lambda one: one.few.value if one.few else 0.0).name
+        without = [one for one in without if one.few is not None and one.few.value >= 0]
+    return without[0].name if without else SOURCE
+
+
+def expected(standings: Sequence[Standing], chosen: str, changed: float) -> Difference:
+    """The gain to be expected without labels, from how models fared on built cases.
+
+    Of the images that two models name differently, the adapted one was right more often by about `PER_CHANGE` times
+    the share of class correlation that it recovered.
+    """
+    if chosen == SOURCE:
+        return Difference(0.0, 0.0, 0.0)
+    by_name = {one.name: one for one in standings}
+    size = recovered(by_name[chosen], by_name[SOURCE]) * changed
+    low, middle, high = (per * size for per in PER_CHANGE)
+    return Difference(middle, max(low, -changed), min(high, changed))
+
+
+def conclude(standings: Sequence[Standing], chosen: str, basis: Basis, *, margin: float) -> Choice:
+    """The verdict on the chosen method."""
+    rests_on = _rests_on(basis)
+    preferred = votes(standings)
+    if chosen == SOURCE:
+        return _kept_source(standings, preferred, rests_on, labels=basis.labels)
+    transfer = _transfer(basis, margin)
+    said = {"helps": "Adapting helps", "neutral": "Adapting makes no difference", "hurts": "Adapting hurts"}
+    word = said.get(transfer, "Cannot tell whether adapting helps")
+    sentence = f"{word}: {ADAPTATIONS[chosen].title}, {_points(basis.gain)} over the source's head. It is handed back."
+    reasons = [f"The interval rests on {rests_on}.", _bound(basis), _agreement(chosen, preferred)]
+    if any(one.name == chosen for one in agreed(standings)):
+        reasons.insert(0, _witnesses(standings, chosen))
+    return Choice(chosen, transfer, sentence, tuple(reasons), rests_on)
+
+
+def _kept_source(
+    standings: Sequence[Standing], preferred: Mapping[str, Sequence[str]], rests_on: str, *, labels: int
+) -> Choice:
+    able = [one for one in standings if one.name != SOURCE and ADAPTATIONS[one.name].automatic]
+    reasons = []
+    if able:
+        reasons.append(_agreement(max(able, key=lambda one: one.scores["corr_c"]).name, preferred))
+    if labels:
+        why = "no method is shown to be better on the labelled target images"
+        reasons.append(f"That rests on {rests_on}; more of them would decide it.")
+    else:
+        why = "the validators do not agree on a method"
+        reasons.append("What some validators like may do harm, and nothing without labels tells which.")
+        reasons.append("A few labelled target images of each class would decide it (--labels).")
+    sentence = f"Cannot tell whether adapting helps: {why}. The source's head is handed back."
+    return Choice(SOURCE, "cannot_tell", sentence, tuple(reasons), rests_on)
+
+
+def _source(standings: Sequence[Standing]) -> Standing:
+    return next(one for one in standings if one.name == SOURCE)
+
+
+def _transfer(basis: Basis, margin: float) -> Transfer:
+    gain = basis.gain
+    if basis.changed <= margin:
+        return "neutral"
+    if gain.low is None or gain.high is None:
+        return "cannot_tell"
+    if gain.low > (0 if basis.labels else margin):
+        return "helps"
+    if gain.high < 0:
+        return "hurts"
+    return "neutral" if -margin <= gain.low and gain.high <= margin else "cannot_tell"
+
+
+def _witnesses(standings: Sequence[Standing], chosen: str) -> str:
+    ours, source = next(one for one in standings if one.name == chosen), _source(standings)
+    return (
+        f"Two witnesses agree: on the target the class correlation is {ours.scores['corr_c']:.2f} instead of "
+        f"{source.scores['corr_c']:.2f}, and on held source images it is right in {100 * ours.held:.1f} % instead of "
+        f"{100 * source.held:.1f} %."
+    )
+
+
+def _agreement(name: str, preferred: Mapping[str, Sequence[str]]) -> str:
+    for_it = [VALIDATORS[one].title for one in preferred[name]]
+    against = [one.title for one in VALIDATORS.values() if one.name not in preferred[name]]
+    title = ADAPTATIONS[name].title
+    said = f"Validators that prefer {title} to the source's head: {len(for_it)} of {len(VALIDATORS)}"
+    named = [", ".join(for_it)] if for_it else []
+    named += [f"not {', '.join(against)}"] if against else []
+    return f"{said} ({'; '.join(named)})."
+
+
+def _rests_on(basis: Basis) -> str:
+    if basis.labels:
+        return f"{basis.labels} labelled target images, named by models that had not seen them"
+    return "what adapted models gained on images that were blurred, made noisy, pale or recoloured, not on the target"
+
+
+def _bound(basis: Basis) -> str:
+    share = 100 * basis.changed
+    return (
+        f"It names {share:.1f} % of the {basis.judged:,} judged images unlike the source's head, so whatever their "
+        f"labels are, the difference there is at most {share:.1f} points."
+    )
+
+
+def _points(gain: Difference) -> str:
+    value = f"{100 * gain.value:+.1f} points"
+    if gain.low is None or gain.high is None:
+        return f"{value} (no interval)"
+    return f"{value} ({LEVEL:.0%} interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

@@ -1,0 +1,50 @@
+"""Sections put together to one page, which loads nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+
+def compose(
+    sections: Sequence[Mapping[str, Any]],
+    *,
+    name: str,
+    fingerprint: str,
+    unfinished: bool,
+    words: str = "reading.html.j2",
+) -> str:
+    """The whole page as text; the same sections give the same text.
+
+    Parameters
+    ----------
+    sections : ``name`` (of the template and of the anchor), ``title`` and ``facts`` of each; the verdict comes first.
+    words : the template that says how to read the page.
+    """
+    environment = _environment()
+    script = environment.get_template("page.js").render()
+    return environment.get_template("page.html.j2").render(
+        sections=sections,
+        name=name,
+        fingerprint=fingerprint,
+        unfinished=unfinished,
+        words=words,
+        script=Markup(script),
+        # Names of classes and files are foreign text: should one ever get past the escaping, it still cannot run.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("headstart.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

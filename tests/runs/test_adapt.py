@@ -1,0 +1,181 @@
+"""A whole adaptation on small real digits, and what it must never do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from headstart import adapt
+from headstart.errors import DataError, HeadstartError, RunError
+from headstart.records import Journal, Record
+from headstart.runs.adapted import AdaptedRun
+
+Adapt = Callable[..., AdaptedRun]
+
+
+@pytest.fixture(scope="module")
+def domains(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> Path:
+    """Return ``source``, a nested ``target`` of pale negatives of other digits, and the same ``flat``."""
+    root = tmp_path_factory.mktemp("domains")
+    for folder in sorted(_digits.iterdir()):
+        for number, path in enumerate(sorted(folder.iterdir())):
+            pixels = np.array(Image.open(path))
+            places = [root / "source" / folder.name] if number < 14 else [root / "target" / folder.name, root / "flat"]
+            for place in places:
+                place.mkdir(parents=True, exist_ok=True)
+                shown = pixels if number < 14 else (255 - 0.6 * pixels).astype("uint8")
+                Image.fromarray(shown).save(place / path.name)
+    return root
+
+
+def run(domains: Path, out: Path, to: str = "target", **options: Any) -> AdaptedRun:
+    """Return a quick run on a tiny network."""
+    asked = {"backbone": "random/test_resnet", "size": 32, "methods": ("coral", "density_ratio")} | options
+    return adapt(domains / "source", domains / to, out, **asked)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, domains: Path) -> AdaptedRun:
+    """Return a run with a flat target."""
+    return run(domains, tmp_path_factory.mktemp("plain") / "run", "flat")
+
+
+def kept(found: AdaptedRun) -> dict[str, Any]:
+    """Return what must not depend on the clock."""
+    return {r.key: [r.strategy, r.recipe, r.metrics] for r in found.records if r.what in ("method", "verdict")}
+
+
+def test_a_flat_target_gives_a_model_and_evidence(plain: AdaptedRun, domains: Path) -> None:
+    verdict = plain.verdict
+    assert verdict.chosen in ("source_only", "coral", "density_ratio") and verdict.rests_on
+    assert not [r.key for r in plain.records if r.reads_target_labels] and plain.oracle == {}
+    images = sorted((domains / "flat").iterdir())[:5]
+    assert set(plain.predictor.predict(images)) <= set("01234")
+    assert all((plain.folder / name).exists() for name in ("report.html", "README.md", "split.json", "config.json"))
+    notes = " ".join(plain.records.get("domains").detail["notes"])  # type: ignore[union-attr]
+    assert "cannot be known" in notes
+
+
+def test_what_is_handed_back_is_what_was_measured(plain: AdaptedRun, domains: Path) -> None:
+    from headstart.records.arrays import read_arrays
+
+    stored = read_arrays(plain.folder / "work" / "final-predictions.safetensors")
+    judged = json.loads((plain.folder / "split.json").read_text())["target"]["judged"]
+    shares = plain.predictor.predict_proba([domains / "flat" / name for name in judged])
+    assert stored is not None and np.abs(shares - stored[0]["probabilities"]).max() < 2e-3
+    final = plain.records.get("final")
+    assert final is not None and final.metrics["agreement"] > 0.9
+
+
+def test_the_oracle_reads_last_and_changes_nothing(plain: AdaptedRun, domains: Path, tmp_path: Path) -> None:
+    found = run(domains, tmp_path / "run", "target", oracle=True)
+    without = run(domains, tmp_path / "other", "target")
+    assert kept(found) == kept(without)
+    bytes_ = [(one.folder / "model.safetensors").read_bytes() for one in (found, without)]
+    assert bytes_[0] == bytes_[1]
+    order = [record.what for record in found.records]
+    assert order.index("verdict") < order.index("oracle_final") < order.index("oracle")
+    assert [r.key for r in found.records if r.reads_target_labels] == [
+        "oracle/final",
+        *(r.key for r in found.records.of("oracle")),
+    ]
+    assert set(found.oracle) == {"source_only", "coral", "density_ratio"}
+    page = (found.folder / "report.html").read_text()
+    assert "Oracle" in page and "Nothing was chosen by them" in page
+    assert "Oracle" not in (without.folder / "report.html").read_text().partition('id="reading"')[0]
+
+
+def test_few_labels_are_drawn_from_what_is_adapted_on(domains: Path, tmp_path: Path) -> None:
+    found = run(domains, tmp_path / "run", labels=2, methods=("coral", "towards_source"))
+    parts = json.loads((found.folder / "split.json").read_text())["target"]
+    assert len(parts["few"]) == 10 and set(parts["few"]) <= set(parts["adapted"])
+    assert not set(parts["adapted"]) & set(parts["judged"])
+    few = {r.strategy: r.detail["few"]["n"] for r in found.records.of("method")}
+    assert few == dict.fromkeys(("source_only", "target_only", "coral", "towards_source"), 10)
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(
+    plain: AdaptedRun, domains: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Journal.append
+
+    def killed(self: Journal, record: Record) -> None:
+        write(self, record)
+        if record.key == "method/coral":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "append", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(domains, tmp_path / "run", "flat")
+    monkeypatch.setattr(Journal, "append", write)
+    told: list[str] = []
+    found = run(domains, tmp_path / "run", "flat", on_record=lambda record: told.append(record.key))
+    assert kept(found) == kept(plain) and told.count("method/coral") == 1
+    assert (found.folder / "model.safetensors").read_bytes() == (plain.folder / "model.safetensors").read_bytes()
+    with pytest.raises(RunError, match="holds another run"):
+        run(domains, tmp_path / "run", "flat", seed=1)
+
+
+def test_an_item_of_both_domains_is_not_learned_from_and_judged(domains: Path, tmp_path: Path) -> None:
+    for side in ("source", "target"):
+        for folder in (domains / side).iterdir():
+            for number, path in enumerate(sorted(folder.iterdir())[:10]):
+                place = tmp_path / side / folder.name / f"item-{'abcdefghij'[number]}{folder.name}x.png"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, place)
+    found = run(tmp_path, tmp_path / "run")
+    parts = json.loads((found.folder / "split.json").read_text())
+    learned, judged = ({Path(p).stem for p in part} for part in (parts["source"]["train"], parts["target"]["judged"]))
+    held = {Path(p).stem for p in parts["source"]["held"]}
+    assert judged and not (learned | held) & judged
+    assert found.records.get("domains").metrics["left_out"] == len(judged)  # type: ignore[union-attr]
+
+
+def test_classes_of_one_side_are_named(domains: Path, tmp_path: Path) -> None:
+    shutil.copytree(domains / "target", tmp_path / "target")
+    (tmp_path / "target/0").rename(tmp_path / "target/zero")
+    found = adapt(
+        domains / "source",
+        tmp_path / "target",
+        tmp_path / "run",
+        labels=1,
+        oracle=True,
+        backbone="random/test_resnet",
+        size=32,
+        methods=("coral",),
+    )
+    notes = " ".join(found.records.get("domains").detail["notes"])  # type: ignore[union-attr]
+    assert "The target has no 0" in notes and "The source has no zero" in notes
+    assert found.predictor.classes == ("1", "2", "3", "4")
+    assert found.records.of("oracle")[0].detail["unknown"] > 0
+
+
+def test_too_few_target_images(domains: Path, tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    shutil.copy(next((domains / "flat").iterdir()), tmp_path / "few")
+    with pytest.raises(DataError, match="holds 1 images that can be read"):
+        adapt(domains / "source", tmp_path / "few", tmp_path / "run", backbone="random/test_resnet", size=32)
+
+
+def test_what_a_user_gets_wrong_is_said_before_anything_is_computed(domains: Path, tmp_path: Path) -> None:
+    wrong: dict[str, dict[str, Any]] = {
+        "needs labelled target images": {"methods": ("tradaboost",)},
+        "no way maybe to pair": {"pairs": "maybe"},
+        "-1 labels of each class": {"labels": -1},
+        "lies inside the folder of images": {"out": domains / "source" / "run"},
+        "lies inside the target's folder": {"out": domains / "flat" / "run"},
+        "names 3 backbones": {"backbone": "packaged/*"},
+        "There is no file or folder": {"to": "nowhere"},
+    }
+    for sentence, options in wrong.items():
+        asked = {"out": tmp_path / "run", "to": "flat"} | options
+        with pytest.raises(HeadstartError, match=sentence):
+            run(domains, asked.pop("out"), **asked)
+    assert not (tmp_path / "run").exists()
