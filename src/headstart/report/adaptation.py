@@ -41,7 +41,7 @@ def draw_adaptation(run: Path) -> Path:
         for name, title, section in SECTIONS
         if (facts := section(told)) is not None
     ]
-    as_run = Run(told.folder, told.plan, None, (), (), (), None, None, None, told.bundle, told.spent)
+    as_run = Run(told.folder, plan=told.plan, bundle=told.bundle, spent=told.spent)
     if (facts := spent.section(as_run)) is not None:
         filled.append({"name": "spent", "title": "What was spent where", "facts": facts})
     filled.append({"name": "repeat", "title": "How to repeat it", "facts": adapted.repeat(told)})

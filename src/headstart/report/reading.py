@@ -15,18 +15,18 @@ class Run:
     """A run as its records tell it; whatever is not measured yet is None or empty."""
 
     folder: Path
-    plan: Record | None
-    data: Record | None
-    rungs: tuple[Record, ...]
-    probes: tuple[Record, ...]
-    probed: tuple[Record, ...]
-    candidates: tuple[Record, ...]
-    verdict: Record | None
-    final: Record | None
-    test: Record | None
-    retained: Record | None
-    bundle: Record | None
-    spent: Record | None
+    plan: Record | None = None
+    data: Record | None = None
+    rungs: tuple[Record, ...] = ()
+    probes: tuple[Record, ...] = ()
+    probed: tuple[Record, ...] = ()
+    candidates: tuple[Record, ...] = ()
+    verdict: Record | None = None
+    final: Record | None = None
+    test: Record | None = None
+    retained: Record | None = None
+    bundle: Record | None = None
+    spent: Record | None = None
 
     @property
     def options(self) -> dict[str, Any]:
