@@ -207,7 +207,9 @@ def table() -> None:
         print("|---|---|---|")
         for name in [*(one for one in ADAPTATIONS if one != "source_only"), "chosen", "oracle"]:
             if apart := gains(rows, name):
-                title = {"chosen": "**the automatic choice**", "oracle": "the oracle's choice"}.get(name, f"`{name}`")
+                title = {"chosen": "**the automatic choice**", "oracle": "the oracle's choice, seed by seed"}.get(
+                    name, f"`{name}`"
+                )
                 times = [row["methods"][name]["seconds"] for row in rows if name in row["methods"]]
                 took = f"{mean(times):.1f}" if times else ""
                 print(f"| {title} | {mean(apart):+.1f} ({min(apart):+.1f} to {max(apart):+.1f}) | {took} |")
