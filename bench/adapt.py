@@ -217,20 +217,24 @@ def table() -> None:
 
 def choice() -> None:
     """Markdown: the automatic choice against its bars, and whether its verdicts were right."""
-    print("| pair | labels | seeds | automatic | oracle | share | within a point | verdicts: helps, of these right |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        "| pair | labels | seeds | automatic | oracle | share | within a point | verdicts: helps, of these right | intervals that held the gain |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     shares = []
     for (source, target, labels), rows in by_pair().items():
         if not rows:
-            print(f"| {source} → {target} | {labels} | 0 | not run | | | | |")
+            print(f"| {source} → {target} | {labels} | 0 | not run | | | | | |")
             continue
         ours, best = gains(rows, "chosen"), gains(rows, "oracle")
         helps = [gain for gain, row in zip(ours, rows, strict=True) if row["transfer"] == "helps"]
+        told = [(gain, row["expected"]) for gain, row in zip(ours, rows, strict=True) if row["chosen"] != "source_only"]
+        held = sum(100 * ends[1] <= gain <= 100 * ends[2] for gain, ends in told)
         share = f"{100 * mean(ours) / mean(best):.0f} %" if mean(best) > 0 else ""
         shares += [(mean(ours), mean(best))] if source != "clipart" and not labels else []
         print(
             f"| {source} → {target} | {labels} | {len(rows)} | {mean(ours):+.1f} | {mean(best):+.1f} | {share} "
-            f"| {'yes' if mean(ours) >= -1 else 'no'} | {len(helps)}, {sum(gain > 0 for gain in helps)} |"
+            f"| {'yes' if mean(ours) >= -1 else 'no'} | {len(helps)}, {sum(gain > 0 for gain in helps)} | {held} of {len(told)} |"
         )
     if shares:
         ours, best = (sum(one[k] for one in shares) for k in (0, 1))
