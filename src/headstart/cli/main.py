@@ -136,7 +136,7 @@ def adapt_command(
         bool, typer.Option("--oracle", help="Read the judged target images' labels in the end, only to report.")
     ] = False,
     method: Annotated[
-        list[str] | None, typer.Option(help="A method; repeatable. All that are possible by default.")
+        list[str] | None, typer.Option(metavar="NAME", help="A method; repeatable. All that are possible by default.")
     ] = None,
     backbone: Annotated[str, typer.Option(help="Whose features are adapted.")] = "packaged/efficientnet_lite0",
     pairs: Annotated[
