@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headstart.bundle import Predictor
     from headstart.runs import study
+    from headstart.runs.compare import compare
     from headstart.runs.estimator import TransferClassifier
     from headstart.runs.fit import fit
     from headstart.runs.labels import labels
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 # Where its reporter cannot be imported, OpenVINO goes on without it.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-__all__ = ["TransferClassifier", "__version__", "fit", "labels", "load", "rank", "study"]
+__all__ = ["TransferClassifier", "__version__", "compare", "fit", "labels", "load", "rank", "study"]
 
 try:
     __version__ = metadata.version("headstart")
@@ -34,6 +35,10 @@ def __getattr__(name: str) -> Any:
         from headstart.runs.fit import fit
 
         return fit
+    if name == "compare":
+        from headstart.runs.compare import compare
+
+        return compare
     if name == "labels":
         from headstart.runs.labels import labels
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from headstart import __version__
 from headstart.advice import Plan
@@ -21,6 +20,7 @@ from headstart.records import Record, writing
 from headstart.runs.candidates import fit_strategy, probabilities
 from headstart.runs.context import Context, Prepared, keep_predictions
 from headstart.runs.finetuning import Source, Trained, found, kept_model, start_backbone
+from headstart.runs.thumbs import keep_picture
 from headstart.strategies import TABLE, frozen_cut
 
 SHOWN_MISTAKES = 12
@@ -191,14 +191,7 @@ def _unit_features(context: Context, prepared: Prepared, model: Transferred, ind
 
 def _picture(context: Context, prepared: Prepared, index: int) -> str:
     """A thumbnail as the network saw the image, under the run's ``pictures/``."""
-    name = f"pictures/{prepared.survey.ids[index]}.png"
-    path = context.folder / name
-    if not path.exists():
-        square = Image.fromarray(prepared.survey.pixels([index])[0])
-        square.thumbnail((THUMBNAIL, THUMBNAIL))
-        with writing(path) as temporary:
-            square.save(temporary, format="PNG")
-    return name
+    return keep_picture(context.folder, prepared.survey, index)
 
 
 def write_bundle(context: Context, prepared: Prepared, model: Transferred) -> None:
