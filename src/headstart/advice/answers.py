@@ -79,36 +79,42 @@ def level_words(lower: Size) -> str:
     return "Lower cuts and the top see it about equally: style and content cannot be told apart."
 
 
-def prior_answer(found: Size, *, tolerance: float) -> Answer:
-    """P(Y) with labels on both sides: how well the class alone tells the domains apart."""
+def prior_answer(found: Size, *, shared: int | None, tolerance: float) -> Answer:
+    """P(Y) with labels on both sides: how well the class alone tells the domains apart; `shared` where only some are."""
     said = judge(found.low, found.high, chance=CHANCE, tolerance=tolerance)
-    sentence = f"The class alone tells the domains apart in {accuracy(found)} of cases ({p_words(found.p)})."
+    among = f"Among the {shared} shared classes, the" if shared else "The"
+    sentence = f"{among} class alone tells the domains apart in {accuracy(found)} of cases ({p_words(found.p)})."
     return _sized("prior", said, sentence, found, tolerance)
 
 
 def estimated_prior_answer(found: Size, *, given_class: Judgement, tolerance: float) -> Answer:
-    """P(Y) without target labels: an estimate, where P(X|Y) is not seen to differ."""
+    """P(Y) without target labels: an estimate by BBSE, which holds where P(X|Y) is the same."""
     if given_class == "different":
         return unknown(
             "prior",
             "Estimates cannot be trusted: P(X|Y) differs, since no prior makes the source look like the target.",
         )
-    estimated = f"Estimated from a source classifier, the class alone would tell {accuracy(found)} of cases"
-    if given_class != "same":
-        sentence = f"{estimated}, if P(X|Y) is the same, which is not shown."
-        return Answer("prior", QUESTIONS["prior"], "cannot tell", sentence, *_above(found))
+    seen = "P(X|Y) is not seen to differ" if given_class == "same" else "whether P(X|Y) is the same cannot be told"
+    sentence = f"Estimated from a source classifier, the class alone would tell {accuracy(found)} of cases; {seen}."
     said = judge(found.low, found.high, chance=CHANCE, tolerance=tolerance)
-    return _sized("prior", said, f"{estimated}; P(X|Y) is not seen to differ.", found, tolerance)
+    return _sized("prior", said, sentence, found, tolerance)
 
 
 def conditional_answer(found: Size, *, gain: Size, cost: Size, shared: int, tolerance: float) -> Answer:
     """P(Y|X): what it brings that a classifier may differ between the domains."""
     said = judge(found.low, found.high, chance=0.0, tolerance=tolerance)
+    # Smaller than what is tolerated, yet shown: a few classes may differ much.
     if said == "same" and gain.low is not None and gain.low > 0:
         said = "cannot tell"
     told = f"On {shared} shared classes, a classifier of its own for each domain brings {points(found)}"
     loss = f"in log loss {gain.value:+.3f} nats{ends(gain, '+.3f', 1)}".replace("-", "−")
-    sentence = f"{told} over one for both ({loss}). On the target, the source's head is {points(cost)} from its own."
+    apart = f"On the target, the source's head is {points(cost)} from the target's own"
+    why = (
+        ": the features moved, not what they mean."
+        if said == "same" and cost.high is not None and cost.high < 0
+        else "."
+    )
+    sentence = f"{told} over one for both ({loss}). {apart}{why}"
     return Answer("conditional", QUESTIONS["conditional"], said, sentence, found.value, found.low, found.high)
 
 

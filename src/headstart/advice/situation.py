@@ -65,7 +65,9 @@ def shifts(found: Situation) -> tuple[str, ...]:
     Covariate shift is a change of P(X) that the class prior does not explain; prior (target, label) shift one of P(Y);
     concept shift one of P(Y|X). After Moreno-Torres et al., *A Unifying View on Dataset Shift*, 2012.
     """
-    covariate = found.given_class if found.given_class != "unknown" else found.marginal
+    # Without a class in common nobody can tell what of P(X) is the classes' doing.
+    alone = found.given_class == "unknown" and found.label_space == "unknown"
+    covariate = found.marginal if alone else found.given_class
     named = (
         ("feature-space shift", found.feature_space == "different"),
         ("label-space shift", found.label_space not in ("same", "unknown")),

@@ -19,38 +19,36 @@ from headstart.evidence.metrics import Classes, Floats
 
 Doubles = NDArray[np.float64]
 
-ROUNDS, TOLERANCE = 1000, 1e-8
+ROUNDS, TOLERANCE = 500, 1e-6
 
 
-def bbse(
-    y: Classes, predicted: Classes, predicted_target: Classes, k: int, *, weights: Floats | None = None
-) -> Doubles:
+def bbse(y: Classes, source: Floats, target: Floats, *, weights: Floats | None = None) -> Doubles:
     """The target's prior q ``(k,)`` by black-box shift estimation.
 
     With the source's joint confusion C, C_ij = P_S(ŷ = i, y = j), and the target's answers μ_i = P_T(ŷ = i), the
-    ratios w_j = q_j / p_j solve C w = μ. Solved by non-negative least squares, then scaled such that q adds up to 1.
+    ratios w_j = q_j / p_j solve C w = μ. Answers are probabilities, each image counting for every class by its share;
+    solved by non-negative least squares, then scaled such that q adds up to 1.
     Lipton, Wang & Smola, *Detecting and Correcting for Label Shift with Black Box Predictors*, ICML 2018.
 
     Parameters
     ----------
-    y, predicted : classes of the source's images and out-of-fold answers, ``(n,)``.
-    predicted_target : answers on the target, ``(m,)``.
-    k : classes.
+    y, source : classes of the source's images ``(n,)`` and out-of-fold probabilities, ``(n, k)``.
+    target : probabilities on the target, ``(m, k)``.
     weights : how often each row counts, source then target, ``(n + m,)``.
 
     Examples
     --------
     >>> y = np.repeat([0, 1], 10)
-    >>> bbse(y, y, np.array([0, 0, 0, 1]), 2).tolist()
+    >>> bbse(y, np.eye(2)[y], np.eye(2)[[0, 0, 0, 1]]).tolist()
     [0.75, 0.25]
     """
-    n, counts = len(y), np.ones(len(y) + len(predicted_target)) if weights is None else weights
-    joint = np.bincount(predicted * k + y, weights=counts[:n], minlength=k * k).reshape(k, k)
-    joint /= joint.sum()
-    answers = np.bincount(predicted_target, weights=counts[n:], minlength=k)
-    ratios, _ = nnls(joint, answers / answers.sum())
-    prior: Doubles = ratios * joint.sum(axis=0)
-    return prior / prior.sum() if prior.sum() > 0 else joint.sum(axis=0)
+    n, k = source.shape
+    counts = np.ones(n + len(target)) if weights is None else weights
+    joint = (source * counts[:n, None]).T @ np.eye(k)[y] / counts[:n].sum()
+    ratios, _ = nnls(joint, counts[n:] @ target / counts[n:].sum())
+    own = np.bincount(y, weights=counts[:n], minlength=k) / counts[:n].sum()
+    prior: Doubles = ratios * own
+    return prior / prior.sum() if prior.sum() > 0 else own
 
 
 def em(probabilities: Floats, prior: Floats, *, weights: Floats | None = None) -> Doubles:
@@ -111,29 +109,27 @@ class Estimated:
 
 def estimated_priors(
     y: Classes,
-    predicted: Classes,
+    source: Floats,
     target: Floats,
-    k: int,
     *,
     groups: NDArray[Any],
     level: float = 0.95,
-    resamples: int = 200,
+    resamples: int = 100,
     seed: int = 0,
 ) -> tuple[Estimated, Estimated]:
     """Both estimates, with intervals by drawing groups of source and target images again.
 
     Parameters
     ----------
-    y, predicted : the source's classes and the out-of-fold answers, ``(n,)``.
+    y, source : the source's classes ``(n,)`` and out-of-fold probabilities, ``(n, k)``.
     target : probabilities of the source's classifier on the target, ``(m, k)``.
     groups : of source and target images, ``(n + m,)``.
     """
-    answers, n = target.argmax(axis=1), len(y)
+    n, k = source.shape
 
     def both(weights: Floats) -> tuple[Doubles, Doubles, Doubles]:
-        p = np.bincount(y, weights=weights[:n], minlength=k) + 1e-9
-        p /= p.sum()
-        return bbse(y, predicted, answers, k, weights=weights), em(target, p, weights=weights[n:]), p
+        p = np.bincount(y, weights=weights[:n], minlength=k) / weights[:n].sum()
+        return bbse(y, source, target, weights=weights), em(target, p, weights=weights[n:]), p
 
     whole = both(np.ones(n + len(target)))
     drawn = [both(w) for block in cluster_weights(groups, resamples, seed) for w in block]

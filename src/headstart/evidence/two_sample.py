@@ -185,4 +185,4 @@ def _widened(found: Interval, reached: Doubles) -> tuple[float | None, float | N
         return found.low, found.high
     wider = max(1.0, float(reached[1:].std()) * 2 * np.sqrt(found.n))
     low, high = found.value - wider * (found.value - found.low), found.value + wider * (found.high - found.value)
-    return max(0.0, low), min(1.0, high)
+    return float(max(0.0, low)), float(min(1.0, high))

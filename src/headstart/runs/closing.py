@@ -27,7 +27,6 @@ SHOWN_MISTAKES = 12
 NEIGHBOURS = 3
 SEARCHED = 2000
 """Training images among which the nearest ones to a mistake are looked for, at most."""
-THUMBNAIL = 96
 
 
 def fit_final(context: Context, prepared: Prepared, plan: Plan, *, chosen: str, source: Source) -> Transferred:

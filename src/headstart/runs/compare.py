@@ -105,10 +105,10 @@ def _card(keeper: Keeper, found: _Gathered, *, folder: Path | None, tolerance: f
     labels = prior = given = heads = None
     if names is not None:
         labels = keeper.measured("labels", Labels, lambda: comparing.labels(sides, names), oracle=oracle)
-        prior = keeper.measured("prior", Prior, lambda: comparing.known_prior(sides, seed=seed), oracle=oracle)
+        prior = keeper.measured("prior", Prior, lambda: comparing.known_prior(sides, names, seed=seed), oracle=oracle)
     elif sides.labelled(0) and sides.z:
         prior = keeper.measured("prior", Prior, lambda: comparing.estimated_prior(sides, seed=seed))
-    if prior is not None and sides.z:
+    if (prior is not None or names is not None) and sides.z:
         known = prior
         given = keeper.measured(
             "given_class", GivenClass, lambda: comparing.given_class(sides, names, known, seed=seed), oracle=oracle

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from headstart.evidence import conditional as heads
+from headstart.evidence.bias_corrected import bias_corrected
 from headstart.evidence.bootstrap import interval, paired
-from headstart.evidence.calibration import fit_temperature, softmax
 from headstart.evidence.class_means import mutual_nearest
 from headstart.evidence.crossing_heads import best_penalty, cross_fitted
 from headstart.evidence.mmd import mmd_test
@@ -69,39 +69,47 @@ def labels(sides: Sides, spaces: LabelSpaces) -> Labels:
 
 
 def _alike(sides: Sides) -> list[tuple[int, int, float]]:
+    if not sides.z:
+        return []
     rows = sides.y >= 0
     return mutual_nearest(sides.top[rows], sides.y[rows], sides.domain[rows])
 
 
-def known_prior(sides: Sides, *, seed: int) -> Prior:
-    """P(Y) with labels on both sides: shares of the classes, and what the class alone gives away."""
-    k, rows = len(sides.classes), equal_rows(sides, most=len(sides.domain), seed=seed)
-    layout = sides.layout(rows, count=PERMUTATIONS, seed=seed)
-    onehot = np.eye(k, dtype=np.float32)[sides.y[rows]]
+def known_prior(sides: Sides, spaces: LabelSpaces, *, seed: int) -> Prior | None:
+    """P(Y) among the shared classes, with labels on both sides; None with fewer than two of them."""
+    shared = [sides.classes.index(name) for name in spaces.shared]
+    here = sides.subset(np.flatnonzero(np.isin(sides.y, shared)))
+    if len(shared) < 2 or min((here.domain == side).sum() for side in (0, 1)) < 2:
+        return None
+    rows = equal_rows(here, most=len(here.domain), seed=seed)
+    y, k = np.searchsorted(sorted(shared), here.y), len(shared)
+    layout = here.layout(rows, count=PERMUTATIONS, seed=seed)
+    onehot = np.eye(k, dtype=np.float32)[y[rows]]
     told = classifier_test({"class": onehot}, layout, level=LEVEL, seed=seed).cuts[0]
-    shares, low, high = class_shares(sides.y, sides.domain, k, groups=sides.groups, level=LEVEL, seed=seed)
+    shares, low, high = class_shares(y, here.domain, k, groups=here.groups, level=LEVEL, seed=seed)
     each = [tuple(part.tolist()) for part in (shares[0], shares[1], low, high)]
-    return Prior(sides.classes, each[0], each[1], each[2], each[3], told, ())
+    names = tuple(sides.classes[number] for number in sorted(shared))
+    return Prior(names, each[0], each[1], each[2], each[3], told, ())
 
 
 def estimated_prior(sides: Sides, *, seed: int) -> Prior:
-    """P(Y) of an unlabelled target, from a ridge on the source's labels at the last cut."""
+    """P(Y) of an unlabelled target, from a ridge on the source's labels at the last cut, calibrated by class."""
     rows, k = np.arange(len(sides.domain)), len(sides.classes)
     fold = sides.layout(rows, count=0, seed=seed).fold
     source = sides.domain == 0
     logits = cross_fitted(sides.top, sides.y, source, fold, k)
-    best = logits[best_penalty(logits, sides.y, source)]
-    y = sides.y[source]
-    shares = softmax(best / fit_temperature(best[source], y))
+    best, y = logits[best_penalty(logits, sides.y, source)], sides.y[source]
+    ours, theirs = bias_corrected(best[source], y, best[~source])
     order = np.concatenate([sides.groups[source], sides.groups[~source]])
-    found = estimated_priors(y, best[source].argmax(axis=1), shares[~source], k, groups=order, level=LEVEL, seed=seed)
+    found = estimated_priors(y, ours, theirs, groups=order, level=LEVEL, seed=seed)
     own = np.bincount(y, minlength=k) / len(y)
     return Prior(sides.classes, tuple(own.tolist()), (), (), (), None, found)
 
 
-def given_class(sides: Sides, spaces: LabelSpaces | None, prior: Prior, *, seed: int) -> GivenClass | None:
+def given_class(sides: Sides, spaces: LabelSpaces | None, prior: Prior | None, *, seed: int) -> GivenClass | None:
     """P(X|Y): the domains told apart once the classes are as frequent, by labels or by the estimated prior."""
     if spaces is None:
+        assert prior is not None
         rows = reweighted_rows(sides, prior.estimates[0].prior, seed=seed)
     else:
         rows = matched_rows(sides, [sides.classes.index(name) for name in spaces.shared], seed=seed)

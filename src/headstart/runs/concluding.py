@@ -30,7 +30,7 @@ def conclude(
         _space(spaces),
         _marginal(marginal, tolerance),
         _labels(labels),
-        _prior(prior, given, tolerance),
+        _prior(prior, labels, given, tolerance),
         _conditional(conditional, labels, tolerance),
     )
     by_name = {answer.about: answer.judgement for answer in answers}
@@ -96,14 +96,16 @@ def _labels(found: Labels | None) -> Answer:
     return Answer("label space", say.QUESTIONS["label space"], "same" if same else "different", told)
 
 
-def _prior(found: Prior | None, given: Judgement, tolerance: float) -> Answer:
+def _prior(found: Prior | None, labels: Labels | None, given: Judgement, tolerance: float) -> Answer:
+    if found is None and labels is not None:
+        return say.unknown("prior", "With fewer than two shared classes there is nothing to compare.")
     if found is None:
         return say.unknown("prior", "Without labels of the source there is no class to be counted.")
     if found.told is not None:
-        return say.prior_answer(_size(found.told), tolerance=tolerance)
-    lows, highs = ([getattr(one, end) for one in found.estimates] for end in ("distance_low", "distance_high"))
-    value = say.CHANCE + sum(one.distance for one in found.estimates) / len(found.estimates)
-    size = Size(value, say.CHANCE + min(lows), say.CHANCE + max(highs))
+        shared = len(found.classes) if labels and labels.relation != "same" else None
+        return say.prior_answer(_size(found.told), shared=shared, tolerance=tolerance)
+    best = found.estimates[0]
+    size = Size(*(say.CHANCE + each for each in (best.distance, best.distance_low, best.distance_high)))
     return say.estimated_prior_answer(size, given_class=given, tolerance=tolerance)
 
 

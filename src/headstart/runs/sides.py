@@ -50,6 +50,11 @@ class Sides:
         """Features of some rows at every cut."""
         return {cut: z[rows] for cut, z in self.z.items()}
 
+    def subset(self, rows: np.ndarray) -> Sides:
+        """The same of some rows."""
+        parts = self.domain[rows], self.y[rows], self.groups[rows]
+        return Sides(self.at(rows), *parts, self.classes, self.place[rows])
+
     def layout(self, rows: np.ndarray, *, count: int, seed: int) -> Layout:
         """Folds and permutations for some rows."""
         domain, groups = self.domain[rows], self.groups[rows]
@@ -99,7 +104,7 @@ def _of_classes(sides: Sides, wanted: Mapping[int, Mapping[int, int]], seed: int
         for side, each in wanted.items()
         for k, count in each.items()
     ]
-    return np.sort(np.concatenate(taken))
+    return np.sort(np.concatenate([order[:0], *taken]))
 
 
 def _shuffled(sides: Sides, seed: int) -> np.ndarray:
