@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from headstart.records import writing
+from headstart.report.comparison import Compared, holds_comparison, read_comparison
 from headstart.report.growth import draw_growth, holds_growth
 from headstart.report.reading import Run, read
 from headstart.report.sections import candidates, curves, data, mistakes, probes, repeat, spent, tested, verdict
+from headstart.report.sections import comparison as compared
 
 Section = Callable[[Run], dict[str, Any] | None]
 
@@ -30,6 +32,16 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("repeat", "How to repeat it", repeat.section),
 )
 """In the order of the page: the name of the template and the anchor, the heading, what fills it."""
+
+COMPARED: tuple[tuple[str, str, Callable[[Compared], dict[str, Any] | None]], ...] = (
+    ("verdict", "The case", compared.verdict.section),
+    ("shift", "How far apart the images are", compared.shift.section),
+    ("giveaways", "What gives them away", compared.giveaways.section),
+    ("classes", "Classes", compared.classes.section),
+    ("methods", "Which methods apply", compared.methods.section),
+    ("repeat", "How to repeat it", compared.repeat.section),
+)
+"""The same of a comparison."""
 
 
 def draw(run: Path) -> Path:
@@ -50,7 +62,7 @@ def draw(run: Path) -> Path:
     if holds_growth(Path(run)):
         return draw_growth(run)
     page = Path(run) / "report.html"
-    content = render(read(Path(run)))
+    content = render_card(read_comparison(Path(run))) if holds_comparison(Path(run)) else render(read(Path(run)))
     with writing(page) as temporary:
         # A file name may hold half a surrogate pair, which no encoding of a page can.
         temporary.write_bytes(content.encode("utf-8", "replace"))
@@ -59,18 +71,32 @@ def draw(run: Path) -> Path:
 
 def render(run: Run) -> str:
     """The whole page as text; the same records and pictures give the same text."""
+    filled = [_filled(name, title, section(run)) for name, title, section in SECTIONS]
+    return _page(filled, "", _name(run), fingerprint=run.data.data if run.data else "", unfinished=bool(run.missing))
+
+
+def render_card(run: Compared) -> str:
+    """The page of a comparison as text."""
+    filled = [_filled(name, title, section(run)) for name, title, section in COMPARED]
+    unfinished = not run.part("verdict")
+    return _page(filled, "comparison/", " → ".join(run.names), fingerprint=run.fingerprint, unfinished=unfinished)
+
+
+def _filled(name: str, title: str, facts: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if facts is None else {"name": name, "title": title, "facts": facts}
+
+
+def _page(
+    filled: Sequence[dict[str, Any] | None], templates: str, name: str, *, fingerprint: str, unfinished: bool
+) -> str:
     environment = _environment()
-    filled = [
-        {"name": name, "title": title, "facts": facts}
-        for name, title, section in SECTIONS
-        if (facts := section(run)) is not None
-    ]
     script = environment.get_template("page.js").render()
     return environment.get_template("page.html.j2").render(
-        sections=filled,
-        name=_name(run),
-        fingerprint=run.data.data if run.data else "",
-        unfinished=bool(run.missing),
+        sections=[section for section in filled if section is not None],
+        templates=templates,
+        name=name,
+        fingerprint=fingerprint,
+        unfinished=unfinished,
         script=Markup(script),
         # Names of classes and files are foreign text: should one ever get past the escaping, it still cannot run.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
