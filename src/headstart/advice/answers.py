@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Size:
-    """An accuracy or a difference of accuracies, with its interval, and the p-value of no difference where there is one."""
+    """An accuracy or a difference of accuracies, with its interval, and the p-value of no difference, if any."""
 
     value: float
     low: float | None
@@ -80,7 +80,7 @@ def level_words(lower: Size) -> str:
 
 
 def prior_answer(found: Size, *, shared: int | None, tolerance: float) -> Answer:
-    """P(Y) with labels on both sides: how well the class alone tells the domains apart; `shared` where only some are."""
+    """P(Y) with labels on both sides: the domains told apart by the class alone; `shared` where only some classes are."""
     said = judge(found.low, found.high, chance=CHANCE, tolerance=tolerance)
     among = f"Among the {shared} shared classes, the" if shared else "The"
     sentence = f"{among} class alone tells the domains apart in {accuracy(found)} of cases ({p_words(found.p)})."
@@ -92,7 +92,7 @@ def estimated_prior_answer(found: Size, *, given_class: Judgement, tolerance: fl
     if given_class == "different":
         return unknown(
             "prior",
-            "Estimates cannot be trusted: P(X|Y) differs, since no prior makes the source look like the target.",
+            "Estimates cannot be trusted: P(X|Y) differs, for no prior makes the source look like the target.",
         )
     seen = "P(X|Y) is not seen to differ" if given_class == "same" else "whether P(X|Y) is the same cannot be told"
     sentence = f"Estimated from a source classifier, the class alone would tell {accuracy(found)} of cases; {seen}."

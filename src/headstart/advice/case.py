@@ -2,9 +2,9 @@
 
 Pan & Yang, *A Survey on Transfer Learning*, IEEE TKDE 2010, ask whether the *tasks* are the same: inductive where they
 differ and the target has labels, transductive where the tasks are the same, the domains differ and only the source has
-labels, unsupervised where neither has. Zhuang et al., *A Comprehensive Survey on Transfer Learning*, Proceedings of the
-IEEE 2021 (arXiv 2019), ask where the *labels* are: transductive where only the source has some, inductive where the target has,
-unsupervised where neither has; and whether the spaces are the same: homogeneous where 𝒳 and 𝒴 both are.
+labels, unsupervised where neither has. Zhuang et al., *A Comprehensive Survey on Transfer Learning*, Proceedings of
+the IEEE 2021, ask where the *labels* are: transductive where only the source has some, inductive where the target
+has, unsupervised where neither has; and whether the spaces are the same: homogeneous where 𝒳 and 𝒴 both are.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def name_case(found: Situation) -> Case:
 
     Examples
     --------
-    >>> seen = dict(feature_space="same", marginal="different", given_class="unknown", prior="same", label_space="unknown")
-    >>> rest = dict(conditional="unknown", shared=0, source_labels=True, target_labels=False, overlap=True)
+    >>> seen = dict(feature_space="same", marginal="different", given_class="unknown", prior="same", shared=0)
+    >>> rest = dict(conditional="unknown", label_space="unknown", source_labels=True, target_labels=False, overlap=True)
     >>> case = name_case(Situation(**seen, **rest))
     >>> case.pan_yang, case.zhuang, case.space, case.shifts
     ('transductive', 'transductive', 'unknown', ('covariate shift',))
@@ -118,7 +118,7 @@ def _disagreement(found: Situation, pan: str, zhuang: str) -> str:
             "only if the tasks are the same, which nobody can know without a target label."
         )
     if not found.source_labels and not found.target_labels:
-        return "Both say unsupervised; Pan & Yang ask in addition that the tasks differ, which without labels is undefined."
+        return "Both say unsupervised; Pan & Yang ask that the tasks differ, too, which without labels is undefined."
     if not found.source_labels:
         return "Both say inductive; Pan & Yang call it self-taught learning, since the source has no labels."
     return "None here: the tasks differ and the target has labels, so both say inductive."

@@ -176,7 +176,8 @@ def rule(method: Method, found: Situation) -> Ruling:
     --------
     >>> seen = dict(feature_space="same", marginal="different", given_class="different", prior="same", overlap=True)
     >>> rest = dict(conditional="unknown", label_space="partial", shared=3, source_labels=True, target_labels=False)
-    >>> rule(METHODS["dann"], Situation(**seen, **rest)).verdict, rule(METHODS["finetune"], Situation(**seen, **rest)).verdict
+    >>> found = Situation(**seen, **rest)
+    >>> rule(METHODS["dann"], found).verdict, rule(METHODS["finetune"], found).verdict
     ('restricted', 'refused')
     """
     asked = [REQUIREMENTS[name](found) for name in method.needs]

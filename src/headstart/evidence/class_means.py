@@ -1,4 +1,4 @@
-"""Which classes of two domains look alike: nearest to each other, and nearer than other classes of their own domains."""
+"""Which classes of two domains look alike: nearest to each other, nearer than other classes of their own domains."""
 
 from __future__ import annotations
 

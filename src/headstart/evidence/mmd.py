@@ -45,7 +45,9 @@ def kernel(z: Floats, *, bandwidths: tuple[float, ...] = BANDWIDTHS) -> Doubles:
     mean, scale = centre_and_scale(z)
     squares = pdist((z - mean) / scale, "sqeuclidean")
     width = float(np.median(squares)) or 1.0
-    return squareform(np.mean([np.exp(-squares / (2 * b * b * width)) for b in bandwidths], axis=0)) + np.eye(len(z))
+    mixed = np.mean([np.exp(-squares / (2 * b * b * width)) for b in bandwidths], axis=0)
+    found: Doubles = squareform(mixed) + np.eye(len(z))
+    return found
 
 
 def mmd2(k: Doubles, labels: NDArray[np.integer]) -> Doubles:

@@ -46,9 +46,12 @@ def bbse(y: Classes, source: Floats, target: Floats, *, weights: Floats | None =
     counts = np.ones(n + len(target)) if weights is None else weights
     joint = (source * counts[:n, None]).T @ np.eye(k)[y] / counts[:n].sum()
     ratios, _ = nnls(joint, counts[n:] @ target / counts[n:].sum())
-    own = np.bincount(y, weights=counts[:n], minlength=k) / counts[:n].sum()
+    own: Doubles = np.bincount(y, weights=counts[:n], minlength=k) / counts[:n].sum()
     prior: Doubles = ratios * own
-    return prior / prior.sum() if prior.sum() > 0 else own
+    if prior.sum() > 0:
+        prior /= prior.sum()
+        return prior
+    return own
 
 
 def em(probabilities: Floats, prior: Floats, *, weights: Floats | None = None) -> Doubles:
@@ -175,7 +178,7 @@ def distance(difference: Doubles, drawn: Doubles, *, level: float) -> tuple[floa
 def class_shares(
     y: Classes, domain: Classes, k: int, *, groups: NDArray[Any], level: float = 0.95, seed: int = 0
 ) -> tuple[Doubles, Doubles, Doubles]:
-    """Shares of the classes in source and target ``(2, k)``, and the ends of the interval of their difference, ``(k,)``.
+    """Shares of the classes in source and target ``(2, k)``, and the ends of their difference's interval, ``(k,)``.
 
     d ± q s with d the target's share minus the source's and s its spread over resamples of groups.
 

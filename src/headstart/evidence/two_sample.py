@@ -1,4 +1,4 @@
-"""Do two samples come from one distribution? A classifier tells them apart, as well as it can, on images it has not seen.
+"""Do two samples come from one distribution? A classifier tells them apart as well as it can, on unseen images.
 
 Lopez-Paz & Oquab, *Revisiting Classifier Two-Sample Tests*, ICLR 2017. Its accuracy is a size that everybody can
 read: the best classifier of two domains, equally many images of each, is right in ½ + ½ TV(P_S, P_T) of all cases,

@@ -37,7 +37,7 @@ def together(source: Domain, target: Domain, *, pairs: str = "auto") -> Domain:
 
     Parameters
     ----------
-    pairs : ``auto`` pairs equal file names as told above, ``names`` always, ``none`` never. Groups of tables hold anyway.
+    pairs : ``auto`` pairs equal file names as told above, ``names`` always, ``none`` never; groups of tables hold.
 
     Raises
     ------

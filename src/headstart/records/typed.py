@@ -38,4 +38,4 @@ def _value(hint: Any, told: Any) -> Any:
         return tuple(_value(each, value) for each, value in zip(kinds, told, strict=True))
     if origin is dict:
         return {key: _value(inner[1], value) for key, value in told.items()}
-    return restored(hint, told) if dataclasses.is_dataclass(hint) else told
+    return restored(cast(type, hint), told) if dataclasses.is_dataclass(hint) else told

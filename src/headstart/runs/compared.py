@@ -116,7 +116,7 @@ class Prior:
 
 @dataclass(frozen=True)
 class GivenClass:
-    """P(X|Y): how well the domains are told apart where the classes are as frequent in both; `estimated` without labels."""
+    """P(X|Y): the domains told apart where the classes are as frequent in both; `estimated` without labels."""
 
     clearest: str
     value: float

@@ -8,7 +8,7 @@ import numpy as np
 
 from headstart.evidence import conditional as heads
 from headstart.evidence.bias_corrected import bias_corrected
-from headstart.evidence.bootstrap import interval, paired
+from headstart.evidence.bootstrap import Difference, interval, paired
 from headstart.evidence.class_means import mutual_nearest
 from headstart.evidence.crossing_heads import best_penalty, cross_fitted
 from headstart.evidence.mmd import mmd_test
@@ -48,7 +48,7 @@ def marginal(sides: Sides, *, seed: int) -> tuple[Marginal, np.ndarray, Separati
     return told, rows, found
 
 
-def _lower(found: Separation, layout: Layout, *, seed: int) -> heads.Difference | None:
+def _lower(found: Separation, layout: Layout, *, seed: int) -> Difference | None:
     """The clearest cut of the lower half against the last cut, paired."""
     if len(found.cuts) < 2:
         return None

@@ -139,7 +139,7 @@ def _few_enough(read: Surveyed, seed: int) -> np.ndarray:
 def spaces_of(read: Surveyed, known: Known, notes: tuple[str, ...]) -> Spaces:
     """The feature spaces: how large the images of both are, whether they have colours, what they share."""
     mixed = [np.unique(read.groups[read.usable][read.domain[read.usable] == side]) for side in (0, 1)]
-    pairs = len(np.intersect1d(*mixed))
+    pairs = len(np.intersect1d(mixed[0], mixed[1]))
     return Spaces(_side(read, known, 0), _side(read, known, 1), pairs, notes)
 
 
