@@ -19,7 +19,7 @@ import pytest
 from headstart.evidence.transferability import SCORES, Score
 from headstart.strategies import FAMILIES, TABLE
 
-COMMANDS = ("fit", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
+COMMANDS = ("fit", "predict", "rank", "compare", "report", "explain", "labels", "study", "backbones", "cache", "demo")
 GROUPS = {"cache": ("prune",), "study": ("ranking",)}
 PAGES = (
     "README.md",
@@ -64,7 +64,7 @@ def test_pages_call_python_with_arguments_that_exist(page: str, fences: Callable
     for call in [node for language, text in fences(page) if language == "python" for node in ast.walk(ast.parse(text))]:
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func).removeprefix("headstart.")
-            if name in ("fit", "labels", "load", "rank", "study.ranking", "TransferClassifier"):
+            if name in ("compare", "fit", "labels", "load", "rank", "study.ranking", "TransferClassifier"):
                 known = inspect.signature(attrgetter(name)(headstart)).parameters
                 assert {keyword.arg for keyword in call.keywords} <= set(known), name
 

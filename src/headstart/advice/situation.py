@@ -65,14 +65,23 @@ def shifts(found: Situation) -> tuple[str, ...]:
     Covariate shift is a change of P(X) that the class prior does not explain; prior (target, label) shift one of P(Y);
     concept shift one of P(Y|X). After Moreno-Torres et al., *A Unifying View on Dataset Shift*, 2012.
     """
-    # Without a class in common nobody can tell what of P(X) is the classes' doing.
-    alone = found.given_class == "unknown" and found.label_space == "unknown"
-    covariate = found.marginal if alone else found.given_class
     named = (
         ("feature-space shift", found.feature_space == "different"),
         ("label-space shift", found.label_space not in ("same", "unknown")),
         ("prior shift", found.prior == "different"),
-        ("covariate shift", covariate == "different"),
+        (_of_images(found), bool(_of_images(found))),
         ("concept shift", found.conditional == "different"),
     )
     return tuple(name for name, holds in named if holds)
+
+
+def _of_images(found: Situation) -> str:
+    """What a shift of P(X) is called, once what the classes explain is taken out of it; empty where none is shown."""
+    if found.given_class == "different":
+        return "covariate shift"
+    # Without a class in common nobody can tell what of P(X) is the classes' doing.
+    open_question = found.given_class == "cannot tell" or found.label_space == "unknown" == found.given_class
+    if not open_question or found.marginal != "different" or found.prior == "different":
+        return ""
+    alone = found.prior == "same" or found.given_class == "unknown"
+    return "covariate shift" if alone else "covariate or prior shift"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ def permutations(domain: Classes, groups: Classes, fold: Classes, *, count: int,
     --------
     >>> d, g = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 2])
     >>> permutations(d, g, np.zeros(5, dtype=int), count=3, seed=0).tolist()
-    [[1, 1, 1, 0, 0], [0, 0, 1, 0, 1], [1, 1, 1, 0, 0]]
+    [[1, 1, 0, 1, 0], [1, 1, 0, 1, 0], [0, 0, 0, 1, 1]]
     """
     rng = np.random.default_rng(seed)
     found = np.tile(domain.astype(np.int8), (count, 1))
@@ -110,7 +111,13 @@ def permutations(domain: Classes, groups: Classes, fold: Classes, *, count: int,
 
 
 def classifier_test(
-    z: Mapping[str, Floats], layout: Layout, *, level: float = 0.95, penalty: float = PENALTY, seed: int = 0
+    z: Mapping[str, Floats],
+    layout: Layout,
+    *,
+    level: float = 0.95,
+    penalty: float = PENALTY,
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> Separation:
     """Accuracy in telling two domains apart at every cut, out of fold.
 
@@ -126,6 +133,7 @@ def classifier_test(
     ----------
     z : features by cut, ``(n, d)``; rows of the domains in about equal numbers.
     penalty : of the ridge, times n.
+    resamples : of the groups, for the intervals.
 
     Raises
     ------
@@ -149,9 +157,14 @@ def classifier_test(
         out = ridge.out_of_fold(features, 2.0 * labels.T - 1, layout.fold, [penalty * len(features)])[0]
         scores[cut], reached[cut] = out[:, 0].copy(), balanced(out.T >= 0, labels == 1)
     predicted = {cut: (each >= 0).astype(np.int64) for cut, each in scores.items()}
-    told = tuple(_told(cut, layout, predicted[cut], reached[cut], level=level, seed=seed) for cut in predicted)
+    measure = partial(interval, metric=BALANCED, level=level, resamples=resamples, seed=seed)
+    choose = partial(best_of, metric=BALANCED, level=level, resamples=resamples, seed=seed)
+    alone = {cut: measure(layout.domain, said, layout.groups) for cut, said in predicted.items()}
+    told = tuple(
+        Told(cut, each.value, *_widened(each, reached[cut]), p_value(reached[cut])) for cut, each in alone.items()
+    )
     clearest = max(told, key=lambda one: one.value)
-    best = best_of(layout.domain, predicted, layout.groups, metric=BALANCED, level=level, seed=seed)
+    best = choose(layout.domain, predicted, layout.groups)
     low, high = _widened(best, reached[clearest.cut])
     p = p_value(np.max(list(reached.values()), axis=0))
     return Separation(told, clearest.cut, best.value, low, high, p, scores)
@@ -168,11 +181,6 @@ def balanced(said: NDArray[np.bool_], truly: NDArray[np.bool_]) -> Doubles:
 def p_value(values: Doubles) -> float:
     """Share of the values, the first one of which was observed, that are at least as large as it."""
     return float((values >= values[0] - 1e-12).mean())
-
-
-def _told(cut: str, layout: Layout, predicted: Classes, reached: Doubles, *, level: float, seed: int) -> Told:
-    found = interval(layout.domain, predicted, layout.groups, metric=BALANCED, level=level, seed=seed)
-    return Told(cut, found.value, *_widened(found, reached), p_value(reached))
 
 
 def _widened(found: Interval, reached: Doubles) -> tuple[float | None, float | None]:

@@ -100,4 +100,4 @@ def _are_names(ours: Sequence[str], theirs: Sequence[str], common: Set[str]) -> 
     if any(len(set(names)) < UNIQUE * len(names) for names in (ours, theirs)):
         return False
     forms = Counter(re.sub(r"\d+", "#", name) for name in common)
-    return max(forms.values()) <= NUMBERED * len(common)
+    return max(forms.values()) <= max(1.0, NUMBERED * len(common))
