@@ -76,7 +76,7 @@ def level_words(lower: Size) -> str:
         return "Lower cuts see it more clearly than the top: low-level style."
     if lower.high is not None and lower.high < 0:
         return "The top sees it more clearly than lower cuts: content."
-    return "Lower cuts and the top see it about equally: style and content cannot be told apart."
+    return "Lower cuts and the top see it about equally: style, content, or both."
 
 
 def prior_answer(found: Size, *, shared: int | None, tolerance: float) -> Answer:
@@ -87,17 +87,25 @@ def prior_answer(found: Size, *, shared: int | None, tolerance: float) -> Answer
     return _sized("prior", said, sentence, found, tolerance)
 
 
-def estimated_prior_answer(found: Size, *, given_class: Judgement, tolerance: float) -> Answer:
-    """P(Y) without target labels: an estimate by BBSE, which holds where P(X|Y) is the same."""
+def estimated_prior_answer(found: Size, *, given_class: Judgement, remains: bool, tolerance: float) -> Answer:
+    """P(Y) without target labels: an estimate by BBSE, which holds where P(X|Y) is the same.
+
+    Parameters
+    ----------
+    given_class : P(X|Y), once the source is re-weighted by the estimate.
+    remains : whether a difference is shown then, of any size.
+    """
     if given_class == "different":
         return unknown(
             "prior",
             "Estimates cannot be trusted: P(X|Y) differs, for no prior makes the source look like the target.",
         )
-    seen = "P(X|Y) is not seen to differ" if given_class == "same" else "whether P(X|Y) is the same cannot be told"
-    sentence = f"Estimated from a source classifier, the class alone would tell {accuracy(found)} of cases; {seen}."
+    estimated = f"Estimated from a source classifier, the class alone would tell {accuracy(found)} of cases"
+    if given_class != "same" and remains:
+        sentence = f"{estimated}, if P(X|Y) is the same, which cannot be told."
+        return Answer("prior", QUESTIONS["prior"], "cannot tell", sentence, *_above(found))
     said = judge(found.low, found.high, chance=CHANCE, tolerance=tolerance)
-    return _sized("prior", said, sentence, found, tolerance)
+    return _sized("prior", said, f"{estimated}; nothing else is shown to differ.", found, tolerance)
 
 
 def conditional_answer(found: Size, *, gain: Size, cost: Size, shared: int, tolerance: float) -> Answer:

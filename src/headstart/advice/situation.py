@@ -80,6 +80,8 @@ def _of_images(found: Situation) -> str:
     if found.given_class == "different":
         return "covariate shift"
     # Without a class in common nobody can tell what of P(X) is the classes' doing.
+    if found.label_space not in ("same", "unknown"):
+        return ""
     open_question = found.given_class == "cannot tell" or found.label_space == "unknown" == found.given_class
     if not open_question or found.marginal != "different" or found.prior == "different":
         return ""

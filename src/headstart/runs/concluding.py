@@ -30,7 +30,7 @@ def conclude(
         _space(spaces),
         _marginal(marginal, tolerance),
         _labels(labels),
-        _prior(prior, labels, given, tolerance),
+        _prior(prior, labels, given_class, tolerance),
         _conditional(conditional, labels, tolerance),
     )
     by_name = {answer.about: answer.judgement for answer in answers}
@@ -96,7 +96,7 @@ def _labels(found: Labels | None) -> Answer:
     return Answer("label space", say.QUESTIONS["label space"], "same" if same else "different", told)
 
 
-def _prior(found: Prior | None, labels: Labels | None, given: Judgement, tolerance: float) -> Answer:
+def _prior(found: Prior | None, labels: Labels | None, given: GivenClass | None, tolerance: float) -> Answer:
     if found is None and labels is not None:
         return say.unknown("prior", "With fewer than two shared classes there is nothing to compare.")
     if found is None:
@@ -106,7 +106,8 @@ def _prior(found: Prior | None, labels: Labels | None, given: Judgement, toleran
         return say.prior_answer(_size(found.told), shared=shared, tolerance=tolerance)
     best = found.estimates[0]
     size = Size(*(say.CHANCE + each for each in (best.distance, best.distance_low, best.distance_high)))
-    return say.estimated_prior_answer(size, given_class=given, tolerance=tolerance)
+    remains = given is None or given.p <= say.SHOWN
+    return say.estimated_prior_answer(size, given_class=_judged(given, tolerance), remains=remains, tolerance=tolerance)
 
 
 def _conditional(found: Heads | None, labels: Labels | None, tolerance: float) -> Answer:

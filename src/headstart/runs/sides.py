@@ -86,15 +86,20 @@ def matched_rows(sides: Sides, classes: Sequence[int], *, most: int = MOST, seed
 
 
 def reweighted_rows(sides: Sides, prior: Sequence[float], *, most: int = MOST, seed: int = 0) -> np.ndarray:
-    """A source whose classes are as frequent as `prior` says, and as many rows of the target."""
-    shares, held, order = np.asarray(prior), sides.counts(0), _shuffled(sides, seed)
-    target = order[sides.domain[order] == 1]
-    matters = shares > 1 / (2 * len(target))
-    m = min(most, len(target), int((held[matters] / shares[matters]).min()))
-    m = max(m, min(len(target), most) // 4)
-    wanted = {k: min(int(held[k]), round(m * share)) for k, share in enumerate(shares.tolist())}
-    source = _of_classes(sides, {0: wanted}, seed)
-    return np.sort(np.concatenate([source, target[: max(2, len(source))]]))
+    """A source whose classes are as frequent as `prior` says, and as many rows of the target.
+
+    Of a class that the source has too few of, rows are repeated: copies are of one group, which no fold divides and
+    every resample draws as one.
+    """
+    order = _shuffled(sides, seed)
+    target = order[sides.domain[order] == 1][:most]
+    taken = []
+    for k, share in enumerate(prior):
+        own = order[(sides.domain[order] == 0) & (sides.y[order] == k)]
+        if len(own):
+            taken.append(np.resize(own, round(len(target) * share)))
+    source = np.concatenate(taken)
+    return np.sort(np.concatenate([source, target]))
 
 
 def _of_classes(sides: Sides, wanted: Mapping[int, Mapping[int, int]], seed: int) -> np.ndarray:
