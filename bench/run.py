@@ -34,6 +34,7 @@ JOBS = (
     "labels.py trained",
     "study.py",
     "advice.py",
+    "card.py",
     "safety.py kills",
     "safety.py flips",
 )

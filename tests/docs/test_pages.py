@@ -28,6 +28,7 @@ PAGES = (
     "docs/command-line.md",
     "docs/backbones.md",
     "docs/which-network.md",
+    "docs/comparing.md",
 )
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
@@ -57,7 +58,9 @@ def test_pages_use_only_options_that_exist(page: str, fences: Callable[[str], li
         assert set(OPTION.findall(" ".join(words))) <= options(command), line
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/python.md", "docs/which-network.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/quickstart.md", "docs/python.md", "docs/which-network.md", "docs/comparing.md"]
+)
 def test_pages_call_python_with_arguments_that_exist(page: str, fences: Callable[[str], list[tuple[str, str]]]) -> None:
     import headstart
 

@@ -38,7 +38,7 @@ def test_the_interval_covers_what_more_images_would_give() -> None:
     rng = np.random.default_rng(1)
 
     def drawn(n: int) -> np.ndarray:
-        return np.concatenate([rng.normal(size=(n, 2)), rng.normal(size=(n, 2)) + [1.0, 0]])
+        return np.concatenate([rng.normal(size=(n, 2)), rng.normal(size=(n, 2)) + np.array([1.0, 0.0])])
 
     truth = float(mmd2(kernel(drawn(1500)), np.repeat([0, 1], 1500)[None])[0])
     covered = 0

@@ -80,7 +80,7 @@ def level_words(lower: Size) -> str:
 
 
 def prior_answer(found: Size, *, shared: int | None, tolerance: float) -> Answer:
-    """P(Y) with labels on both sides: the domains told apart by the class alone; `shared` where only some classes are."""
+    """P(Y) with labels on both sides: the domains told apart by the class alone; `shared` where not all are."""
     said = judge(found.low, found.high, chance=CHANCE, tolerance=tolerance)
     among = f"Among the {shared} shared classes, the" if shared else "The"
     sentence = f"{among} class alone tells the domains apart in {accuracy(found)} of cases ({p_words(found.p)})."
