@@ -261,7 +261,9 @@ def cell_lines() -> Iterator[str]:
         cells = []
         for case in ALL:
             rows = [row for row in recorded("cell") if (row["case"], row["built"]) == (case, built.name)]
-            wrong = "".join(f" ({', '.join(row['shifts']) or row['said']['prior'][0]})" for row in rows if not row["right"])
+            wrong = "".join(
+                f" ({', '.join(row['shifts']) or row['said']['prior'][0]})" for row in rows if not row["right"]
+            )
             cells.append(f"{sum(row['right'] for row in rows)} of {len(rows)}{wrong}" if rows else "not run")
         yield f"| {built.name} | {' | '.join(cells)} |"
 

@@ -33,8 +33,9 @@ def test_a_card_as_sentences_and_as_one_document(headstart: Command, halves: tup
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith("Label-space shift: heterogeneous inductive transfer.")
     assert "50 % is chance" in told.stdout and "to the 4 shared classes" in told.stdout and "\x1b" not in told.stdout
-    done = headstart("compare", *halves, "--out", tmp_path / "run", *QUICK, "--json")
-    assert done.returncode == 0 and done.stdout.count("\n") == 1
+    words = ["compare", *map(str, halves), "--out", str(tmp_path / "run"), *QUICK, "--json"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0 and done.stdout.count("\n") == 1
     found = json.loads(done.stdout)
     assert found["labels"]["relation"] == "partial" and found["labels"]["source_only"] == ["4"]
     assert found["marginal"]["low"] <= found["marginal"]["value"] <= found["marginal"]["high"]
