@@ -38,6 +38,7 @@ JOBS = (
     "verdicts.py shuffled",
     "verdicts.py fit",
     "misled.py",
+    "card.py",
     "safety.py kills",
     "safety.py flips",
 )

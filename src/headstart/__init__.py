@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from headstart.bundle import Predictor
     from headstart.runs import study
     from headstart.runs.adapt import adapt
+    from headstart.runs.compare import compare
     from headstart.runs.estimator import TransferClassifier
     from headstart.runs.fit import fit
     from headstart.runs.labels import labels
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # Where its reporter cannot be imported, OpenVINO goes on without it.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-__all__ = ["TransferClassifier", "__version__", "adapt", "fit", "labels", "load", "rank", "study"]
+__all__ = ["TransferClassifier", "__version__", "adapt", "compare", "fit", "labels", "load", "rank", "study"]
 
 try:
     __version__ = metadata.version("headstart")
@@ -39,6 +40,10 @@ def __getattr__(name: str) -> Any:
         from headstart.runs.fit import fit
 
         return fit
+    if name == "compare":
+        from headstart.runs.compare import compare
+
+        return compare
     if name == "labels":
         from headstart.runs.labels import labels
 

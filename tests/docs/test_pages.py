@@ -20,7 +20,20 @@ from headstart.evidence.label_free import VALIDATORS
 from headstart.evidence.transferability import SCORES, Score
 from headstart.strategies import ADAPTATIONS, DEEP_ADAPTATIONS, FAMILIES, TABLE, Adaptation, DeepAdaptation
 
-COMMANDS = ("fit", "adapt", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
+COMMANDS = (
+    "fit",
+    "adapt",
+    "predict",
+    "rank",
+    "compare",
+    "report",
+    "explain",
+    "labels",
+    "study",
+    "backbones",
+    "cache",
+    "demo",
+)
 GROUPS = {"cache": ("prune",), "study": ("ranking",)}
 PAGES = (
     "README.md",
@@ -31,6 +44,7 @@ PAGES = (
     "docs/which-network.md",
     "docs/next-task.md",
     "docs/adapting.md",
+    "docs/comparing.md",
 )
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
@@ -60,14 +74,16 @@ def test_pages_use_only_options_that_exist(page: str, fences: Callable[[str], li
         assert set(OPTION.findall(" ".join(words))) <= options(command), line
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/python.md", "docs/which-network.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/quickstart.md", "docs/python.md", "docs/which-network.md", "docs/comparing.md"]
+)
 def test_pages_call_python_with_arguments_that_exist(page: str, fences: Callable[[str], list[tuple[str, str]]]) -> None:
     import headstart
 
     for call in [node for language, text in fences(page) if language == "python" for node in ast.walk(ast.parse(text))]:
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func).removeprefix("headstart.")
-            if name in ("adapt", "fit", "labels", "load", "rank", "study.ranking", "TransferClassifier"):
+            if name in ("adapt", "compare", "fit", "labels", "load", "rank", "study.ranking", "TransferClassifier"):
                 known = inspect.signature(attrgetter(name)(headstart)).parameters
                 assert {keyword.arg for keyword in call.keywords} <= set(known), name
 

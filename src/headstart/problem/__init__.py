@@ -1,6 +1,10 @@
 """What is to be learned: folders, tables and arrays as domains and tasks. Opens no image."""
 
+from headstart.problem import features
 from headstart.problem.domain import Domain, Labelled, Task, Unlabelled
+from headstart.problem.either import read_either, unlabelled_arrays
+from headstart.problem.labels import LabelSpaces, label_spaces, renamed
+from headstart.problem.pairing import together
 from headstart.problem.read import labelled_arrays, read_labelled, read_unlabelled
 from headstart.problem.target import PAIRS, item_names, read_target
 from headstart.problem.transfer import Sealed, Transfer, near_names, shared_classes
@@ -8,16 +12,23 @@ from headstart.problem.transfer import Sealed, Transfer, near_names, shared_clas
 __all__ = [
     "PAIRS",
     "Domain",
+    "LabelSpaces",
     "Labelled",
     "Sealed",
     "Task",
     "Transfer",
     "Unlabelled",
+    "features",
     "item_names",
+    "label_spaces",
     "labelled_arrays",
     "near_names",
+    "read_either",
     "read_labelled",
     "read_target",
     "read_unlabelled",
+    "renamed",
     "shared_classes",
+    "together",
+    "unlabelled_arrays",
 ]

@@ -25,7 +25,8 @@ class Domain:
     Attributes
     ----------
     name : what a page calls it, e.g. the folder's name.
-    images : n paths, or uint8 (n, h, w) or (n, h, w, c) with c in 1, 3, 4.
+    images : n paths, or uint8 (n, h, w) or (n, h, w, c) with c in 1, 3, 4; or features (n, d), which
+        no network reads.
     groups : per image the name of what it shares with others (a patient, a film), or None.
     root : the folder that `label_of` leaves out of paths.
     """

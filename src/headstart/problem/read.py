@@ -56,12 +56,7 @@ def labelled_arrays(images: np.ndarray, y: Sequence[object] | np.ndarray) -> Lab
     ------
     DataError : another shape or type, lengths that differ, or fewer than two classes.
     """
-    images, labels = np.asarray(images), np.asarray(y)
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3, 4)):
-        fact = f"Images have the shape {images.shape}."
-        raise DataError(fact, "Give (n, height, width) or (n, height, width, channels) with 1, 3 or 4 channels.")
-    if images.dtype != np.uint8:
-        raise DataError(f"Images have the type {images.dtype}.", "Give uint8, 0 (black) to 255 (white).")
+    images, labels = image_array(images), np.asarray(y)
     if labels.shape != (len(images),):
         raise DataError(f"There are {len(images)} images, and labels of the shape {labels.shape}.", "Give one each.")
     if labels.dtype.kind not in "biuUO":
@@ -70,6 +65,22 @@ def labelled_arrays(images: np.ndarray, y: Sequence[object] | np.ndarray) -> Lab
     if len(classes) < 2:
         raise DataError(f"There is {len(classes)} class in {len(images)} labels.", "Give at least two classes.")
     return Labelled(Domain("arrays", images), numbers.astype(np.int64), Task(tuple(str(name) for name in classes)))
+
+
+def image_array(images: np.ndarray) -> np.ndarray:
+    """The array, if it is one of images: uint8 (n, h, w) or (n, h, w, c), c = 1, 3 or 4.
+
+    Raises
+    ------
+    DataError : another shape or type.
+    """
+    images = np.asarray(images)
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3, 4)):
+        fact = f"Images have the shape {images.shape}."
+        raise DataError(fact, "Give (n, height, width) or (n, height, width, channels) with 1, 3 or 4 channels.")
+    if images.dtype != np.uint8:
+        raise DataError(f"Images have the type {images.dtype}.", "Give uint8, 0 (black) to 255 (white).")
+    return images
 
 
 def read_unlabelled(paths: Sequence[Path | str] | Path | str) -> Unlabelled:

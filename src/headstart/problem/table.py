@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from headstart.errors import DataError, MissingExtraError
-from headstart.problem.domain import Labelled, printable
-from headstart.problem.rows import PARTS, Row, few, labelled
+from headstart.problem.domain import Domain, Labelled, printable
+from headstart.problem.rows import PARTS, Row, few, given_or_none, labelled
 from headstart.problem.walk import reading
 
 _NEEDED = ("path", "label")
@@ -25,21 +25,43 @@ def read_table(table: Path) -> Labelled:
     DataError : not a table, columns or values missing, files that do not exist, unknown split.
     MissingExtraError : a Parquet table, and pyarrow is not installed.
     """
-    suffix = table.suffix.lower()
-    if suffix not in (".csv", *_PARQUET):
-        fact = f"{printable(table)} is neither a folder nor a table."
-        raise DataError(fact, "Give a folder of class folders, or a .csv or .parquet table.")
-    columns = _read_parquet(table) if suffix in _PARQUET else _read_csv(table)
+    columns = _columns(table)
     absent = [name for name in _NEEDED if name not in columns]
     if absent:
         fact = f"{printable(table)} lacks the column {' and '.join(absent)}; it has {few(list(columns), most=8)}."
         raise DataError(fact, "The columns are path, label and, if wanted, split and group.")
     if not columns["path"]:
         raise DataError(f"{printable(table)} has no rows.", "Write one row an image: path,label.")
-    _refuse_gaps(table, columns)
+    _refuse_gaps(table, columns, _NEEDED)
     rows = _rows(table, columns)
     _refuse_absent(table, rows)
     return labelled(rows, classes=columns["label"], root=table.parent, layout="table")
+
+
+def table_has_labels(table: Path) -> bool:
+    """Whether a table has the column of labels, and something in it."""
+    return any(_columns(table).get("label", []))
+
+
+def images_of_table(table: Path) -> Domain:
+    """The images that a table names, with their groups and without their labels; errors as in `read_table`."""
+    columns = _columns(table)
+    if not columns.get("path"):
+        fact = f"{printable(table)} has no column path with files in it."
+        raise DataError(fact, "Write one row an image, with the column path and, if wanted, group.")
+    _refuse_gaps(table, columns, ("path",))
+    rows = _rows(table, columns)
+    _refuse_absent(table, rows)
+    images, groups = tuple(row.path for row in rows), tuple(row.group for row in rows)
+    return Domain(printable(table.resolve().stem), images, given_or_none(groups), table.parent)
+
+
+def _columns(table: Path) -> Columns:
+    suffix = table.suffix.lower()
+    if suffix not in (".csv", *_PARQUET):
+        fact = f"{printable(table)} is neither a folder nor a table."
+        raise DataError(fact, "Give a folder of class folders, or a .csv or .parquet table.")
+    return _read_parquet(table) if suffix in _PARQUET else _read_csv(table)
 
 
 def _read_csv(table: Path) -> Columns:
@@ -72,8 +94,8 @@ def _read_parquet(table: Path) -> Columns:
     }
 
 
-def _refuse_gaps(table: Path, columns: Columns) -> None:
-    for name in _NEEDED:
+def _refuse_gaps(table: Path, columns: Columns, needed: Sequence[str]) -> None:
+    for name in needed:
         gaps = [str(row) for row, value in enumerate(columns[name], 1) if not value]
         if gaps:
             fact = f"{printable(table)} has no {name} in row {few(gaps)} (below the header)."
@@ -90,7 +112,7 @@ def _rows(table: Path, columns: Columns) -> list[Row]:
     return [
         Row(table.parent / path, label, PARTS.get(split), group or None)
         for path, label, split, group in zip(
-            columns["path"], columns["label"], splits, columns.get("group", empty), strict=True
+            columns["path"], columns.get("label", empty), splits, columns.get("group", empty), strict=True
         )
     ]
 

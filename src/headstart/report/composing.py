@@ -17,6 +17,7 @@ def compose(
     name: str,
     fingerprint: str,
     unfinished: bool,
+    templates: str = "",
     words: str = "reading.html.j2",
 ) -> str:
     """The whole page as text; the same sections give the same text.
@@ -24,7 +25,8 @@ def compose(
     Parameters
     ----------
     sections : ``name`` (of the template and of the anchor), ``title`` and ``facts`` of each; the verdict comes first.
-    words : the template that says how to read the page.
+    templates : the folder that the sections' templates stand in, with a slash at its end.
+    words : the template there that says how to read the page.
     """
     environment = _environment()
     script = environment.get_template("page.js").render()
@@ -33,7 +35,8 @@ def compose(
         name=name,
         fingerprint=fingerprint,
         unfinished=unfinished,
-        words=words,
+        templates=templates,
+        words=templates + words,
         script=Markup(script),
         # Names of classes and files are foreign text: should one ever get past the escaping, it still cannot run.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -8,6 +8,7 @@ from typing import Any
 
 from headstart.records import writing
 from headstart.report.adaptation import draw_adaptation, holds_adaptation
+from headstart.report.comparison import Compared, holds_comparison, read_comparison
 from headstart.report.composing import compose
 from headstart.report.growth import draw_growth, holds_growth
 from headstart.report.reading import Run, read
@@ -23,6 +24,7 @@ from headstart.report.sections import (
     tested,
     verdict,
 )
+from headstart.report.sections import comparison as compared
 
 Section = Callable[[Run], dict[str, Any] | None]
 
@@ -39,6 +41,16 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("repeat", "How to repeat it", repeat.section),
 )
 """In the order of the page: the name of the template and the anchor, the heading, what fills it."""
+
+COMPARED: tuple[tuple[str, str, Callable[[Compared], dict[str, Any] | None]], ...] = (
+    ("verdict", "The case", compared.verdict.section),
+    ("shift", "How far apart the images are", compared.shift.section),
+    ("giveaways", "What gives them away", compared.giveaways.section),
+    ("classes", "Classes", compared.classes.section),
+    ("methods", "Which methods apply", compared.methods.section),
+    ("repeat", "How to repeat it", compared.repeat.section),
+)
+"""The same of a comparison."""
 
 
 def draw(run: Path) -> Path:
@@ -61,7 +73,7 @@ def draw(run: Path) -> Path:
     if holds_adaptation(Path(run)):
         return draw_adaptation(run)
     page = Path(run) / "report.html"
-    content = render(read(Path(run)))
+    content = render_card(read_comparison(Path(run))) if holds_comparison(Path(run)) else render(read(Path(run)))
     with writing(page) as temporary:
         # A file name may hold half a surrogate pair, which no encoding of a page can.
         temporary.write_bytes(content.encode("utf-8", "replace"))
@@ -70,13 +82,30 @@ def draw(run: Path) -> Path:
 
 def render(run: Run) -> str:
     """The whole page as text; the same records and pictures give the same text."""
-    filled = [
-        {"name": name, "title": title, "facts": facts}
-        for name, title, section in SECTIONS
-        if (facts := section(run)) is not None
-    ]
+    filled = [_filled(name, title, section(run)) for name, title, section in SECTIONS]
     fingerprint = run.data.data if run.data else ""
-    return compose(filled, name=_name(run), fingerprint=fingerprint, unfinished=bool(run.missing))
+    return compose(
+        [section for section in filled if section is not None],
+        name=_name(run),
+        fingerprint=fingerprint,
+        unfinished=bool(run.missing),
+    )
+
+
+def render_card(run: Compared) -> str:
+    """The page of a comparison as text."""
+    filled = [_filled(name, title, section(run)) for name, title, section in COMPARED]
+    return compose(
+        [section for section in filled if section is not None],
+        name=" → ".join(run.names),
+        fingerprint=run.fingerprint,
+        unfinished=not run.part("verdict"),
+        templates="comparison/",
+    )
+
+
+def _filled(name: str, title: str, facts: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if facts is None else {"name": name, "title": title, "facts": facts}
 
 
 def _name(run: Run) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from headstart import __version__
 from headstart.advice import Plan
@@ -22,13 +21,13 @@ from headstart.records import Record, writing
 from headstart.runs.candidates import fit_strategy, probabilities
 from headstart.runs.context import Context, Prepared, keep_predictions
 from headstart.runs.finetuning import Source, Trained, found, kept_model, start_backbone
+from headstart.runs.thumbs import keep_picture
 from headstart.strategies import TABLE, frozen_cut
 
 SHOWN_MISTAKES = 12
 NEIGHBOURS = 3
 SEARCHED = 2000
 """Training images among which the nearest ones to a mistake are looked for, at most."""
-THUMBNAIL = 96
 
 
 def fit_final(context: Context, prepared: Prepared, plan: Plan, *, chosen: str, source: Source) -> Transferred:
@@ -196,14 +195,7 @@ def _unit_features(context: Context, prepared: Prepared, model: Transferred, ind
 
 def thumbnail(context: Context, looked: Survey, index: int) -> str:
     """A thumbnail as the network saw the image, under the run's ``pictures/``."""
-    name = f"pictures/{looked.ids[index]}.png"
-    path = context.folder / name
-    if not path.exists():
-        square = Image.fromarray(looked.pixels([index])[0])
-        square.thumbnail((THUMBNAIL, THUMBNAIL))
-        with writing(path) as temporary:
-            square.save(temporary, format="PNG")
-    return name
+    return keep_picture(context.folder, looked, index)
 
 
 def write_bundle(context: Context, prepared: Prepared, model: Transferred) -> None:

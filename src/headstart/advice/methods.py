@@ -1,0 +1,193 @@
+"""Which methods apply to a situation, which do not, and why: one row a method, one row a requirement.
+
+The families are those of Zhuang et al. (2021): by instances, features, parameters or relations. Relation-based
+methods carry over rules between networks of things (who cites whom); images have none, so the table has no such row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from headstart.advice.situation import Situation
+
+Family = Literal["instance", "feature", "parameter", "relation"]
+Verdict = Literal["applies", "assumes", "restricted", "idle", "refused"]
+
+ORDER: tuple[Verdict, ...] = ("applies", "assumes", "restricted", "idle", "refused")
+"""From the best: applies as it is; rests on what is not shown; on a part only; nothing to correct; must not be used."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to carry over what was learned.
+
+    Attributes
+    ----------
+    name : how commands and records name it.
+    needs : names in `REQUIREMENTS`.
+    """
+
+    name: str
+    title: str
+    family: Family
+    paper: str
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """Whether a method applies, and every reason that speaks against it or limits it."""
+
+    method: Method
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+Requirement = Callable[[Situation], tuple[Verdict, str]]
+MET: tuple[Verdict, str] = ("applies", "")
+
+
+def _one_space(found: Situation) -> tuple[Verdict, str]:
+    return ("refused", "the feature spaces differ") if found.feature_space == "different" else MET
+
+
+def _two_spaces(found: Situation) -> tuple[Verdict, str]:
+    return MET if found.feature_space == "different" else ("idle", "the feature space is one already")
+
+
+def _images(found: Situation) -> tuple[Verdict, str]:
+    return MET if found.images else ("refused", "it trains a network, and arrays of features come without theirs")
+
+
+def _source_labels(found: Situation) -> tuple[Verdict, str]:
+    return MET if found.source_labels else ("refused", "the source has no labels to learn from")
+
+
+def _target_labels(found: Situation) -> tuple[Verdict, str]:
+    return MET if found.target_labels else ("refused", "it learns from target labels, and there are none")
+
+
+def _shared_classes(found: Situation) -> tuple[Verdict, str]:
+    if found.label_space == "disjoint":
+        return "refused", "no class is shared"
+    if found.label_space == "unknown":
+        return "assumes", "that both have the same classes, which no target label shows"
+    if found.label_space != "same":
+        count = f"{found.shared} shared class{'es' if found.shared != 1 else ''}"
+        return "restricted", f"to the {count}: it would pull private classes onto others"
+    return MET
+
+
+def _shift(found: Situation) -> tuple[Verdict, str]:
+    return ("idle", "P(X) does not differ by the size that matters") if found.marginal == "same" else MET
+
+
+def _overlap(found: Situation) -> tuple[Verdict, str]:
+    if found.overlap is False:
+        return "refused", "the domains hardly overlap: a few source images would carry all the weight"
+    return MET
+
+
+def _same_conditional(found: Situation) -> tuple[Verdict, str]:
+    if found.conditional == "different":
+        return "refused", "P(Y|X) differs: what the source's labels say is wrong for the target"
+    return MET if found.conditional == "same" else ("assumes", "that P(Y|X) is the same, which is not shown")
+
+
+def _same_prior(found: Situation) -> tuple[Verdict, str]:
+    if found.prior == "different":
+        return (
+            "restricted",
+            "to a source whose classes are weighed as in the target: P(Y) differs, and aligning P(X) would mix classes",
+        )
+    return MET if found.prior == "same" else ("assumes", "that P(Y) is the same, which is not shown")
+
+
+def _prior_shift(found: Situation) -> tuple[Verdict, str]:
+    return ("idle", "P(Y) does not differ by the size that matters") if found.prior == "same" else MET
+
+
+def _same_given_class(found: Situation) -> tuple[Verdict, str]:
+    if found.given_class == "different":
+        return "refused", "P(X|Y) differs, so that its estimate of P(Y) cannot be trusted"
+    return MET if found.given_class == "same" else ("assumes", "that P(X|Y) is the same, which is not shown")
+
+
+REQUIREMENTS: dict[str, Requirement] = {
+    "one feature space": _one_space,
+    "two feature spaces": _two_spaces,
+    "images": _images,
+    "source labels": _source_labels,
+    "target labels": _target_labels,
+    "shared classes": _shared_classes,
+    "a shift of P(X)": _shift,
+    "overlap": _overlap,
+    "same P(Y|X)": _same_conditional,
+    "same P(Y)": _same_prior,
+    "a shift of P(Y)": _prior_shift,
+    "same P(X|Y)": _same_given_class,
+}
+
+_WEIGHTS = ("one feature space", "source labels", "shared classes", "a shift of P(X)", "overlap", "same P(Y|X)")
+_ALIGN = ("one feature space", "source labels", "shared classes", "a shift of P(X)", "same P(Y|X)", "same P(Y)")
+_DEEP = ("images", *_ALIGN)
+_SELF = ("images", "one feature space", "source labels", "shared classes", "a shift of P(X)", "same P(Y|X)")
+_LABELLED = ("images", "one feature space", "target labels")
+
+_ROWS: tuple[tuple[str, str, Family, str, tuple[str, ...]], ...] = (
+    ("bbse", "class weights from BBSE or EM", "instance", "Lipton 2018, Saerens 2002",
+     ("one feature space", "source labels", "shared classes", "a shift of P(Y)", "same P(X|Y)")),
+    ("density_ratio", "density ratio by a classifier of domains", "instance", "Bickel 2009", _WEIGHTS),
+    ("kmm", "kernel mean matching", "instance", "Huang 2007", _WEIGHTS),
+    ("kliep", "KLIEP", "instance", "Sugiyama 2008", _WEIGHTS),
+    ("tradaboost", "TrAdaBoost", "instance", "Dai 2007",
+     ("one feature space", "source labels", "target labels", "shared classes")),
+    ("coral", "CORAL", "feature", "Sun 2016", _ALIGN),
+    ("subspace", "subspace alignment", "feature", "Fernando 2013", _ALIGN),
+    ("tca", "transfer component analysis", "feature", "Pan 2011", _ALIGN),
+    ("ot", "optimal transport", "feature", "Courty 2017", _ALIGN),
+    ("dann", "DANN", "feature", "Ganin 2016", _DEEP),
+    ("cdan", "CDAN", "feature", "Long 2018", _DEEP),
+    ("dan", "DAN", "feature", "Long 2015", _DEEP),
+    ("jan", "JAN", "feature", "Long 2017", _DEEP),
+    ("deep_coral", "Deep CORAL", "feature", "Sun & Saenko 2016", _DEEP),
+    ("mcc", "minimum class confusion", "feature", "Jin 2020", _SELF),
+    ("mdd", "margin disparity discrepancy", "feature", "Zhang 2019", _DEEP),
+    ("adabn", "adaptive batch normalisation", "feature", "Li 2017",
+     ("images", "one feature space", "source labels", "a shift of P(X)", "same P(Y|X)", "same P(Y)")),
+    ("manifold_alignment", "manifold alignment over shared classes", "feature", "Wang & Mahadevan 2011",
+     ("two feature spaces", "source labels", "target labels", "shared classes")),
+    ("pseudo_labels", "pseudo-labels", "parameter", "Lee 2013", _SELF),
+    ("mean_teacher", "mean teacher", "parameter", "French 2018", _SELF),
+    ("shot", "SHOT", "parameter", "Liang 2020", (*_SELF, "same P(Y)")),
+    ("finetune", "fine-tuning", "parameter", "Yosinski 2014", _LABELLED),
+    ("l2sp", "L2-SP", "parameter", "Li 2018", _LABELLED),
+)  # fmt: skip
+
+METHODS: dict[str, Method] = {row[0]: Method(*row) for row in _ROWS}
+
+
+def rule(method: Method, found: Situation) -> Ruling:
+    """Whether `method` applies: the worst of what its requirements say, with all their reasons.
+
+    Examples
+    --------
+    >>> seen = dict(feature_space="same", marginal="different", given_class="different", prior="same", overlap=True)
+    >>> rest = dict(conditional="unknown", label_space="partial", shared=3, source_labels=True, target_labels=False)
+    >>> found = Situation(**seen, **rest)
+    >>> rule(METHODS["dann"], found).verdict, rule(METHODS["finetune"], found).verdict
+    ('restricted', 'refused')
+    """
+    asked = [REQUIREMENTS[name](found) for name in method.needs]
+    worst = max((verdict for verdict, _ in asked), key=ORDER.index)
+    # What merely limits a method is beside the point where it must not be used, or has nothing to do.
+    told = [reason for verdict, reason in asked if reason and (verdict == worst or worst in ("assumes", "restricted"))]
+    return Ruling(method, worst, tuple(told))
+
+
+def rulings(found: Situation) -> tuple[Ruling, ...]:
+    """All rows of the table, from those that apply to those that must not be used."""
+    ruled = [rule(method, found) for method in METHODS.values()]
+    return tuple(sorted(ruled, key=lambda one: ORDER.index(one.verdict)))

@@ -1,0 +1,63 @@
+"""Units of work that are measured once: what a record holds is read back instead."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar, cast
+
+from headstart.records import Journal, Record
+from headstart.records.typed import restored
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Measures, and keeps what it measured where there is a folder to keep it in.
+
+    Attributes
+    ----------
+    journal : of the run's folder; None keeps nothing.
+    data : fingerprint of what is measured.
+    backbone, seed : for the records.
+    progress : told (stage, done, total).
+    """
+
+    journal: Journal | None
+    data: str
+    backbone: str
+    seed: int
+    progress: Callable[[str, int, int], None]
+
+    def measured(
+        self, key: str, kind: type[_T], measure: Callable[[], _T | None], *, oracle: bool = False
+    ) -> _T | None:
+        """The result under `key`, a dataclass; None where there was nothing to measure.
+
+        Parameters
+        ----------
+        oracle : whether target labels are read.
+        """
+        record = self.journal.get(key) if self.journal else None
+        if record is not None:
+            return restored(kind, record.detail) if record.detail else None
+        self.progress(f"measuring: {key}", 0, 1)
+        started, found = time.perf_counter(), measure()
+        if self.journal is not None:
+            detail: dict[str, Any] = asdict(cast(Any, found)) if found is not None else {}
+            self.journal.append(
+                Record(
+                    key,
+                    key,
+                    data=self.data,
+                    backbone=self.backbone,
+                    seed=self.seed,
+                    cost={"seconds": time.perf_counter() - started},
+                    detail=detail,
+                    reads_target_labels=oracle,
+                )
+            )
+        self.progress(f"measuring: {key}", 1, 1)
+        return found
