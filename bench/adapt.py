@@ -43,12 +43,17 @@ def cells() -> list[Row]:
 
 def run() -> None:
     """All cells that have no record yet."""
+    from headstart.errors import DataError
     from headstart.runs.machine import machine
 
     done = [{key: row[key] for key in ("source", "target", "seed", "labels")} for row in recorded()]
     for cell in cells():
-        if cell not in done:
+        if cell in done:
+            continue
+        try:
             note(cell | measure(cell) | {"machine": machine()})
+        except DataError as error:  # a class may have too few images for so many labels
+            print(f"{cell} cannot be run: {error.fact}", file=sys.stderr)
 
 
 def measure(cell: Row) -> Row:

@@ -16,6 +16,8 @@ from headstart import adapt
 from headstart.errors import DataError, HeadstartError, RunError
 from headstart.records import Journal, Record
 from headstart.runs.adapted import AdaptedRun
+from headstart.runs.methods import FITTED_ON
+from headstart.strategies import ADAPTATIONS
 
 Adapt = Callable[..., AdaptedRun]
 
@@ -179,3 +181,7 @@ def test_what_a_user_gets_wrong_is_said_before_anything_is_computed(domains: Pat
         with pytest.raises(HeadstartError, match=sentence):
             run(domains, asked.pop("out"), **asked)
     assert not (tmp_path / "run").exists()
+
+
+def test_every_row_of_the_table_can_be_fitted() -> None:
+    assert {row.fitted_on for row in ADAPTATIONS.values()} <= FITTED_ON.keys()

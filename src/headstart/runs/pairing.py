@@ -72,34 +72,43 @@ def read_both(
     if asked.labels and sealed is not None:
         source, said = _restricted(source, sealed)
         notes += said
-    looked = [_look(context, domain.x) for domain in (source, target)]
-    named, other, shared = item_names(source, target, asked.pairs)
-    together = find_duplicates(_joined(*looked))
-    groups = merge_groups(together.groups, [*named, *other])
-    groups_s, groups_t = groups[: len(source)], groups[len(source) :]
-    part = _split_target(looked[1], groups_t, asked)
-    adapted, judged = np.flatnonzero(part == 0), np.flatnonzero(part == 1)
-    split, left = _split_source(source, looked[0], groups_s, groups_t[judged], asked)
-    if shared:
-        notes.append(
-            f"{shared:,} file names are the same in source and target, and name one item each (--pairs says otherwise)."
-        )
-    if left:
-        notes.append(f"{left:,} source images show what a judged target image shows, and were left out.")
-    few, few_y = np.empty(0, np.int64), np.empty(0, np.int64)
-    if asked.labels and sealed is not None:
-        few, few_y = sealed.few(adapted, groups_t, source.task.classes, seed=asked.seed)
     else:
         notes.append("Without labels it cannot be known whether the target holds classes that the source does not.")
-    prepared = Prepared(
-        source, looked[0], _own(together, len(source)), groups_s, split, looked[0].fingerprint(source.y)
-    )
+    looked = [_look(context, domain.x) for domain in (source, target)]
+    together = find_duplicates(_joined(*looked))
+    named, other, shared = item_names(source, target, asked.pairs)
+    groups = merge_groups(together.groups, [*named, *other])
+    found = _target(target, looked[1], groups[len(source) :], asked, sealed, classes=source.task.classes)
+    split, left = _split_source(source, looked[0], groups[: len(source)], found.groups[found.judged], asked)
+    if shared:
+        notes.append(f"{shared:,} file names are the same in source and target, and name one item each (--pairs).")
+    if left:
+        notes.append(f"{left:,} source images show what a judged target image shows, and were left out.")
+    duplicates, fingerprint = _own(together, len(source)), looked[0].fingerprint(source.y)
+    prepared = Prepared(source, looked[0], duplicates, groups[: len(source)], split, fingerprint)
+    few = Labelled(target.x.subset(found.few), found.few_y, source.task) if len(found.few) else None
+    both = Both(prepared, found, Transfer(source, target, few))
+    return both, _record(both, notes, left=left, pairs=shared, seconds=time.perf_counter() - started, seed=asked.seed)
+
+
+def _target(
+    target: Unlabelled,
+    looked: Survey,
+    groups: np.ndarray,
+    asked: Adapting,
+    sealed: Sealed | None,
+    *,
+    classes: tuple[str, ...],
+) -> Target:
+    """The target, split, and the few labels of it that may be used."""
+    part = _split_target(looked, groups, asked)
+    adapted, judged = np.flatnonzero(part == 0), np.flatnonzero(part == 1)
+    few, few_y = np.empty(0, np.int64), np.empty(0, np.int64)
+    if asked.labels and sealed is not None:
+        few, few_y = sealed.few(adapted, groups, classes, seed=asked.seed)
     revealed = np.full(len(target), -1)
     revealed[few] = few_y
-    found = Target(target, looked[1], groups_t, adapted, judged, few, few_y, looked[1].fingerprint(revealed))
-    given = Labelled(target.x.subset(few), few_y, source.task) if len(few) else None
-    both = Both(prepared, found, Transfer(source, target, given))
-    return both, _record(both, notes, left=left, pairs=shared, seconds=time.perf_counter() - started, seed=asked.seed)
+    return Target(target, looked, groups, adapted, judged, few, few_y, looked.fingerprint(revealed))
 
 
 def _look(context: Context, domain: Any) -> Survey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from headstart.runs.context import Context
 from headstart.runs.methods import Start, shift_of
 from headstart.runs.pairing import Both
 from headstart.runs.probing import head_rows, probe
+from headstart.shallow import Probe
 
 HEADS = ("ridge",)
 """What is fitted to images that count more or less, moves with them, and can be summed: one head for all methods."""
@@ -36,34 +38,33 @@ def found_start(context: Context, both: Both) -> Start:
     shift = shift_of(context, both, found[0], found[1], head)
     finished = context.journal.get("start")
     if finished is None:
-        rows = head_rows(both.source, found[0], train, memory=context.options.memory)
-        value = interval(both.source.y[rows], head.predicted, both.source.groups[rows], metric=context.options.metric)
-        context.note(
-            Record(
-                "start",
-                "start",
-                data=both.fingerprint,
-                part="train",
-                backbone=name,
-                cut="+".join(head.cuts),
-                seed=context.options.seed,
-                recipe={"head": head.head, "penalty": head.penalty},
-                metrics={"value": value.value, "low": value.low, "high": value.high, "n": value.n},
-                cost={
-                    "seconds": time.perf_counter() - started,
-                    "images": found[0].computed + found[1].computed,
-                },
-                detail={
-                    "engine": found[0].engine,
-                    "cuts": list(found[0].cuts),
-                    "width": head.width,
-                    "distances": _distances(both, *found),
-                },
-            )
-        )
+        context.note(_record(context, both, found, head, seconds=time.perf_counter() - started))
     else:
         context.on_record(finished)
     return Start(name, found[0], found[1], head, shift)
+
+
+def _record(context: Context, both: Both, found: Sequence[Features], head: Probe, *, seconds: float) -> Record:
+    rows = head_rows(both.source, found[0], both.source.split.train, memory=context.options.memory)
+    value = interval(both.source.y[rows], head.predicted, both.source.groups[rows], metric=context.options.metric)
+    return Record(
+        "start",
+        "start",
+        data=both.fingerprint,
+        part="train",
+        backbone=context.options.backbones[0],
+        cut="+".join(head.cuts),
+        seed=context.options.seed,
+        recipe={"head": head.head, "penalty": head.penalty},
+        metrics={"value": value.value, "low": value.low, "high": value.high, "n": value.n},
+        cost={"seconds": seconds, "images": sum(one.computed for one in found)},
+        detail={
+            "engine": found[0].engine,
+            "cuts": list(found[0].cuts),
+            "width": head.width,
+            "distances": _distances(both, found[0], found[1]),
+        },
+    )
 
 
 def _distances(both: Both, source: Features, target: Features) -> dict[str, float]:
