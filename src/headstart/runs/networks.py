@@ -130,12 +130,12 @@ def _passed(context: Context, both: Both, model: Transferred, own: Transferred) 
     ours, theirs = scored_rows(both, seed=context.options.seed)
     mapped = ours[np.linspace(0, len(ours) - 1, min(COMPARED, len(ours))).astype(int)]
     shares, map_t = _outputs(context, model, target.survey, theirs)
-    held = source.split.val
+    kept = _outputs(context, model, source.survey, source.split.val)[0]
     return {
         "target": shares,
         "judged": _outputs(context, model, target.survey, target.judged)[0],
-        "held": _outputs(context, own, source.survey, held)[0],
-        "kept": _outputs(context, model, source.survey, held)[0],
+        "held": kept if own is model else _outputs(context, own, source.survey, source.split.val)[0],
+        "kept": kept,
         "few": _outputs(context, model, target.survey, target.few)[0],
         "map_s": _outputs(context, own, source.survey, mapped)[1],
         "map_t": map_t,
