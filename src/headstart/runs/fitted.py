@@ -52,7 +52,7 @@ class Fitted:
     cut : where the head reads the backbone; several joined by ``+``.
     weights : how much each source image counted, or None.
     recipe : the settings.
-    training : of a row that trains, for the record: what it began with, its images and its curve.
+    training : of a row that trains, for the record: what it began with, its images, its curve and its seconds.
     """
 
     model: Callable[[], Transferred]

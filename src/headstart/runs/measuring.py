@@ -63,7 +63,8 @@ def measure_method(context: Context, both: Both, row: Adaptation, start: Start) 
         seed=context.options.seed,
         recipe=dict(fitted.recipe),
         metrics=metrics,
-        cost={"seconds": time.perf_counter() - started},
+        # A network that was kept by an interrupted run is not trained again, but was not for nothing.
+        cost={"seconds": max(time.perf_counter() - started, fitted.training.get("seconds", 0.0))},
         detail=detail,
     )
     context.note(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def _trained(context: Context, both: Both, row: DeepAdaptation, backbone: str) -
 def _train(context: Context, both: Both, row: DeepAdaptation, backbone: str, *, kept: Path, checkpoint: Path) -> None:
     """Train, and keep the network; the checkpoint is then of no more use."""
     assert isinstance(context.options, Adapting)
-    seed, train = context.options.seed, both.source.split.train
+    started, seed, train = time.perf_counter(), context.options.seed, both.source.split.train
     if row.begins == "head":
         source = SourceImages.of(both.source, train)
         start = head_first(load(backbone, size=context.options.size), source, seed=seed, device=context.device)
@@ -120,6 +121,7 @@ def _train(context: Context, both: Both, row: DeepAdaptation, backbone: str, *, 
     state = {name: tensor.cpu().contiguous().numpy() for name, tensor in found.model.state_dict().items()}
     curve = found.curve.to_json() if found.curve else None
     told = {"begins": row.begins, "images": found.images, "curve": curve, "recipe": found.recipe}
+    told["seconds"] = time.perf_counter() - started
     write_arrays(kept, state, about=json.dumps(told))
     checkpoint.unlink(missing_ok=True)
 
