@@ -120,7 +120,7 @@ def _train(context: Context, both: Both, row: DeepAdaptation, backbone: str, *, 
     )
     state = {name: tensor.cpu().contiguous().numpy() for name, tensor in found.model.state_dict().items()}
     curve = found.curve.to_json() if found.curve else None
-    told = {"begins": row.begins, "images": found.images, "curve": curve, "recipe": found.recipe}
+    told: dict[str, Any] = {"begins": row.begins, "images": found.images, "curve": curve, "recipe": found.recipe}
     told["seconds"] = time.perf_counter() - started
     write_arrays(kept, state, about=json.dumps(told))
     checkpoint.unlink(missing_ok=True)
