@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-QUICK = ("--backbone", "random/test_resnet", "--size", "32", "--method", "coral")
+QUICK = ("--backbone", "random/test_resnet", "--size", "32", "--method", "coral", "--method", "adabn", "--epochs", "1")
 
 
 def test_adapt_as_one_document_then_in_words_and_predict(
@@ -25,7 +25,8 @@ def test_adapt_as_one_document_then_in_words_and_predict(
     done = headstart(*words, "--json")
     assert done.returncode == 0 and done.stdout.count("\n") == 1, done.stderr
     found = json.loads(done.stdout)
-    assert found["verdict"]["chosen"] in ("source_only", "coral") and set(found["oracle"]) == {"source_only", "coral"}
+    assert found["verdict"]["chosen"] in ("source_only", "coral")
+    assert set(found["oracle"]) == {"source_only", "coral", "finetuned_source", "adabn"}
     told = headstart(*words)
     assert told.returncode == 0 and found["verdict"]["sentence"] in told.stdout and "Oracle: " in told.stdout
     named = headstart("predict", tmp_path / "again", tmp_path / "target", "--csv")
@@ -42,6 +43,7 @@ def test_adapt_refuses_in_a_sentence(headstart: Command, digits_folder: Path, tm
     cases = {
         "no labels to be read": (*start, "--labels", "2"),
         "no method named corral": (*start, "--method", "corral"),
+        "0 epochs are out of range": (*start, "--method", "dan", "--epochs", "0"),
     }
     for sentence, words in cases.items():
         done = headstart(*words)

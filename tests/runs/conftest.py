@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from headstart import TransferClassifier, backbones, features
 from headstart.advice import Above, Calibration, plan
@@ -113,3 +114,18 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
         return TransferClassifier(**{"backbone": "random/test_resnet", "strategy": "probe", "size": 32} | options)
 
     return made
+
+
+@pytest.fixture(scope="module")
+def domains(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> Path:
+    """Return ``source``, a nested ``target`` of pale negatives of other digits, and the same ``flat``."""
+    root = tmp_path_factory.mktemp("domains")
+    for folder in sorted(_digits.iterdir()):
+        for number, path in enumerate(sorted(folder.iterdir())):
+            pixels = np.array(Image.open(path))
+            places = [root / "source" / folder.name] if number < 14 else [root / "target" / folder.name, root / "flat"]
+            for place in places:
+                place.mkdir(parents=True, exist_ok=True)
+                shown = pixels if number < 14 else (255 - 0.6 * pixels).astype("uint8")
+                Image.fromarray(shown).save(place / path.name)
+    return root

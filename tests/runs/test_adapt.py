@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from headstart import adapt
 from headstart.errors import DataError, HeadstartError, RunError
@@ -20,21 +19,6 @@ from headstart.runs.methods import FITTED_ON
 from headstart.strategies import ADAPTATIONS
 
 Adapt = Callable[..., AdaptedRun]
-
-
-@pytest.fixture(scope="module")
-def domains(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> Path:
-    """Return ``source``, a nested ``target`` of pale negatives of other digits, and the same ``flat``."""
-    root = tmp_path_factory.mktemp("domains")
-    for folder in sorted(_digits.iterdir()):
-        for number, path in enumerate(sorted(folder.iterdir())):
-            pixels = np.array(Image.open(path))
-            places = [root / "source" / folder.name] if number < 14 else [root / "target" / folder.name, root / "flat"]
-            for place in places:
-                place.mkdir(parents=True, exist_ok=True)
-                shown = pixels if number < 14 else (255 - 0.6 * pixels).astype("uint8")
-                Image.fromarray(shown).save(place / path.name)
-    return root
 
 
 def run(domains: Path, out: Path, to: str = "target", **options: Any) -> AdaptedRun:

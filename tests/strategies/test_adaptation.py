@@ -6,19 +6,30 @@ import pytest
 
 from headstart.errors import MissingExtraError, OptionError
 from headstart.shallow import adapt
-from headstart.strategies import ADAPTATIONS, chosen_adaptations
+from headstart.strategies import ADAPTATIONS, DEEP_ADAPTATIONS, METHOD_FAMILIES, chosen_adaptations
 
 
 @pytest.mark.parametrize("row", ADAPTATIONS.values(), ids=ADAPTATIONS)
 def test_every_row_says_what_it_is(row) -> None:  # type: ignore[no-untyped-def]
     assert row.title and row.kind and (row.paper or row.baseline)
     assert (row.on_features is not None) == (row.fitted_on == "features")
+    assert (row.training is not None) == (row.fitted_on == "images")
+    assert row.training is None or not row.automatic, "what lowers a validator is not chosen by it"
+
+
+def test_rows_that_train_bring_what_they_begin_with() -> None:
+    assert [row.name for row in chosen_adaptations(["dan"], labels=0)] == ["source_only", "finetuned_source", "dan"]
+    assert [row.name for row in chosen_adaptations(["l2sp"], labels=0)] == ["source_only", "l2sp"]
+    trained = [row.name for row in chosen_adaptations(["trained"], labels=0)]
+    assert trained == ["source_only", *DEEP_ADAPTATIONS]
+    both = [row.name for row in chosen_adaptations(["auto", "shot"], labels=3)]
+    assert both == [*METHOD_FAMILIES["auto"], "finetuned_source", "shot"]
 
 
 def test_without_labels_rows_that_need_them_are_left_out() -> None:
     names = [row.name for row in chosen_adaptations(["auto"], labels=0)]
     assert names[0] == "source_only" and not {"target_only", "tradaboost", "towards_source"} & set(names)
-    assert [row.name for row in chosen_adaptations(["auto"], labels=3)] == list(ADAPTATIONS)
+    assert [row.name for row in chosen_adaptations(["auto"], labels=3)] == list(METHOD_FAMILIES["auto"])
 
 
 def test_baselines_are_always_among_them() -> None:

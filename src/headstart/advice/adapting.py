@@ -191,6 +191,9 @@ def _kept_source(
     if labels:
         why = "no method is shown to be better on the labelled target images"
         reasons.append(f"That rests on {rests_on}; more of them would decide it.")
+    elif not able:
+        why = "without labelled target images none of these methods may be chosen"
+        reasons.append("A few of each class would decide it (--labels).")
     else:
         why = "the validators do not agree on a method"
         reasons.append("What some validators like may do harm, and nothing without labels tells which.")

@@ -34,6 +34,11 @@ class Moments:
         return batch
 
 
+def has_batch_norms(network: torch.nn.Module) -> bool:
+    """Whether there is a batch norm whose statistics may be the target's."""
+    return bool(_norms(network))
+
+
 def adapt_batch_norms(
     model: Transferred, target: Iterable[Tensor], *, source: Iterable[Tensor] | None = None
 ) -> Transferred:
@@ -72,7 +77,7 @@ def adapt_batch_norms(
     True
     """
     adapted = copy.deepcopy(model).eval()
-    norms = [m for m in adapted.backbone.modules() if isinstance(m, Norm) and m.running_mean is not None]
+    norms = _norms(adapted.backbone)
     if not norms:
         raise BackboneError(f"{model.backbone.name} has no batch norms.", "Choose another way to adapt.")
     of_source = _moments(adapted, norms, source) if source is not None else {}
@@ -89,6 +94,10 @@ def adapt_batch_norms(
     for norm, moments in found.items():
         normalise(norm, moments)
     return adapted.train(model.training)
+
+
+def _norms(network: torch.nn.Module) -> list[Norm]:
+    return [m for m in network.modules() if isinstance(m, Norm) and m.running_mean is not None]
 
 
 def _running(norm: Norm) -> tuple[Tensor, Tensor]:

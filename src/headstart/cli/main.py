@@ -136,7 +136,13 @@ def adapt_command(
         bool, typer.Option("--oracle", help="Read the judged target images' labels in the end, only to report.")
     ] = False,
     method: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A method; repeatable. All that are possible by default.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="A method; repeatable. auto: all on stored features; trained: all that train."
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="Of each training; by default 8 to 16, fewer of more images.")
     ] = None,
     backbone: Annotated[str, typer.Option(help="Whose features are adapted.")] = "packaged/efficientnet_lite0",
     pairs: Annotated[
@@ -163,6 +169,7 @@ def adapt_command(
             labels=labels,
             oracle=oracle,
             methods=method or ("auto",),
+            epochs=epochs,
             backbone=backbone,
             pairs=pairs,
             seed=seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headstart.errors import RunError
-from headstart.records import Journal, writing
+from headstart.records import Journal, Record, writing
 from headstart.report import wording
 from headstart.report.card import PYTHON, SHELL, plain
 from headstart.report.composing import compose
@@ -108,12 +108,20 @@ def _made(told: Told) -> str:
     lines = [
         f"- Method: {plain(chosen.detail['title'])}"
         + (f" ({plain(chosen.detail['paper'])})" * bool(chosen.detail["paper"])),
-        f"- A linear head on {plain(wording.place(chosen.backbone, chosen.cut))}, frozen",
+        f"- A linear head on {plain(wording.place(chosen.backbone, chosen.cut))}, {_below(chosen)}",
         *(f"- {plain(key.capitalize())}: {plain(wording.setting(value))}" for key, value in chosen.recipe.items()),
         f"- On held images of the source it is right in {wording.share(chosen.metrics['kept'])}",
         f"- Seed: {chosen.seed}",
     ]
     return "## How it was made\n\n" + "\n".join(lines)
+
+
+def _below(chosen: Record) -> str:
+    """What became of the network below the head."""
+    training = chosen.detail.get("training")
+    if training is None:
+        return "frozen"
+    return "every layer trained" if training["curve"] else "with the target's batch-norm statistics"
 
 
 def _judged(told: Told) -> str:

@@ -297,7 +297,9 @@ def adapt_command(options: Mapping[str, Any]) -> list[str]:
     pieces += [["--backbone", str(name)] for name in options.get("backbones", ())]
     pieces += [["--labels", str(options["labels"])]] if options.get("labels") else []
     pieces += [["--oracle"]] if options.get("oracle") else []
-    pieces += [["--method", str(name)] for name in options.get("methods", ()) if name != "auto"]
+    methods = options.get("methods", ())
+    pieces += [["--method", str(name)] for name in methods if list(methods) != ["auto"]]
+    pieces += [["--epochs", str(options["epochs"])]] if options.get("epochs") else []
     pieces += [["--pairs", str(options["pairs"])]] if options.get("pairs", "auto") != "auto" else []
     pieces += [["--" + key, SHOWN[key](options[key])] for key in ("seed", "size", "metric", "margin", "device")]
     return [shlex.join(piece) for piece in pieces]

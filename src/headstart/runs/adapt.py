@@ -24,6 +24,7 @@ from headstart.runs.folder import open_journal, refuse_inside
 from headstart.runs.machine import cache_folder, give_back_memory, machine, peak_bytes
 from headstart.runs.measuring import measure_method
 from headstart.runs.methods import fit_method
+from headstart.runs.networks import trainable
 from headstart.runs.options import MEMORY, Adapting, text_of
 from headstart.runs.pairing import Both, read_both
 from headstart.runs.picturing import picture_examples
@@ -39,6 +40,7 @@ def adapt(
     labels: int = 0,
     oracle: bool = False,
     methods: Sequence[str] = ("auto",),
+    epochs: int | None = None,
     backbone: str = "packaged/efficientnet_lite0",
     pairs: str = "auto",
     seed: int = 0,
@@ -53,8 +55,9 @@ def adapt(
 ) -> AdaptedRun:
     """Adapt what a labelled source teaches to the images of another domain, and hand back a model for these.
 
-    Every method is fitted on stored features; which one is handed back is chosen without a label of the target, or,
-    where the validators do not agree, none is: then it is the source's own head.
+    Methods are fitted on stored features; those that train, where they are named, on images. Which one is handed back
+    is chosen without a label of the target, or, where the validators do not agree, none is: then it is the source's
+    own head.
 
     Parameters
     ----------
@@ -63,7 +66,9 @@ def adapt(
     out : the run's folder. If it holds the same question, unfinished, the run goes on where it was.
     labels : how many labelled target images of each class may be used; they are drawn from class folders.
     oracle : read the labels of the judged target images in the end, only to report what each method is really worth.
-    methods : rows of `headstart.strategies.ADAPTATIONS`, or ``auto`` for all; the baselines are always among them.
+    methods : rows of `headstart.strategies.ADAPTATIONS`, ``auto`` for all on stored features, or ``trained`` for all
+        that train; what these begin with, and the baselines, are always among them.
+    epochs : of each training, through the longer domain; by default 8 to 16, fewer of more images.
     backbone : whose features are adapted.
     pairs : how images of one item in both domains are found: ``auto``, ``names`` (equal file names) or ``none``.
     margin : points of the metric that are not worth a difference.
@@ -88,6 +93,7 @@ def adapt(
         labels=labels,
         oracle=oracle,
         methods=tuple(methods),
+        epochs=epochs,
         pairs=pairs,
         seed=seed,
         size=size,
@@ -100,6 +106,7 @@ def adapt(
         memory=MEMORY,
     )
     rows, place = chosen_adaptations(methods, labels=labels), torch_device(device)
+    rows, notes = trainable(rows, names[0], named=methods, size=size)
     labelled = read_labelled(source) if isinstance(source, Path | str) else labelled_arrays(*source)
     target, sealed = read_target(to, per_class=labels, oracle=oracle)
     folder = Path(out).expanduser()
@@ -113,7 +120,7 @@ def adapt(
             on_record(record)
     else:
         keep_within_limit(cache_folder())
-        _work(context, options, rows, labelled, target, sealed, started=started)
+        _work(context, options, rows, labelled, target, sealed, notes=notes, started=started)
     _draw(folder)
     return AdaptedRun(folder)
 
@@ -126,10 +133,11 @@ def _work(
     target: Unlabelled,
     sealed: Sealed | None,
     *,
+    notes: Sequence[str],
     started: float,
 ) -> None:
     """The line of the house, from two domains to a bundle."""
-    _plan(context, rows)
+    _plan(context, rows, notes)
     both = _read(context, asked, source, target, sealed)
     start = found_start(context, both)
     for row in rows:
@@ -148,8 +156,8 @@ def _work(
     context.note(_spent(context, rows, started))
 
 
-def _plan(context: Context, rows: Sequence[Adaptation]) -> None:
-    """The plan is the first record; units on stored features take seconds, and no budget is made for them."""
+def _plan(context: Context, rows: Sequence[Adaptation], notes: Sequence[str]) -> None:
+    """The plan is the first record. No budget is made: most units take seconds, and the others run when named."""
     record = context.journal.get("plan")
     if record is None:
         units = [{"key": "domains", "name": "reading both domains", "seconds": None}]
@@ -157,8 +165,9 @@ def _plan(context: Context, rows: Sequence[Adaptation]) -> None:
         units += [{"key": f"method/{row.name}", "name": row.title, "seconds": None} for row in rows]
         units += [{"key": "closing", "name": "choosing, and writing the bundle", "seconds": None}]
         absent = [row for row in ADAPTATIONS.values() if not row.at_hand]
-        notes = [f"Not tried: {row.title}, for POT is not installed (the extra adapt brings it)." for row in absent]
-        detail = {"options": context.options.to_json(), "units": units, "machine": machine(), "notes": notes}
+        pot = [f"Not tried: {row.title}, for POT is not installed (the extra adapt brings it)." for row in absent]
+        said = {"machine": machine(), "notes": [*pot, *notes]}
+        detail = {"options": context.options.to_json(), "units": units, **said}
         record = Record("plan", "adaptation", seed=context.options.seed, detail=detail)
         context.note(record)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from headstart.evidence.label_free import VALIDATORS, Seen
 from headstart.records import Record
 from headstart.records.arrays import write_arrays
 from headstart.runs.context import Context, kept_arrays
-from headstart.runs.methods import Fitted, Start, fit_method
+from headstart.runs.fitted import Start
+from headstart.runs.methods import fit_method
 from headstart.runs.pairing import Both
 from headstart.shallow.adapt.density import effective, ratio
 from headstart.strategies import Adaptation
@@ -26,18 +28,19 @@ def measure_method(context: Context, both: Both, row: Adaptation, start: Start) 
     started = time.perf_counter()
     context.progress(row.title, 0, 1)
     fitted = fit_method(context, both, row, start)
+    arrays = fitted.arrays()
     held = start.shift.held
     weights = held_weights(context, start)
-    seen = Seen(fitted.arrays["target"], fitted.arrays["held"], held.y, weights)
+    seen = Seen(arrays["target"], arrays["held"], held.y, weights)
     metric = METRICS[context.options.metric]
     path = f"work/method-{row.name}.safetensors"
-    write_arrays(context.folder / path, _kept(fitted))
+    write_arrays(context.folder / path, _kept(arrays))
     metrics: dict[str, object] = {name: one.function(seen) for name, one in VALIDATORS.items()}
     metrics |= {
-        "distance": discrepancy(fitted.arrays["map_s"], fitted.arrays["map_t"], weights=fitted.weights),
+        "distance": discrepancy(arrays["map_s"], arrays["map_t"], weights=fitted.weights),
         "effective": effective(weights),
-        "held": float(metric(held.y, fitted.arrays["held"].argmax(1))),
-        "kept": float(metric(held.y, fitted.arrays["kept"].argmax(1))),
+        "held": float(metric(held.y, arrays["held"].argmax(1))),
+        "kept": float(metric(held.y, arrays["kept"].argmax(1))),
     }
     detail = {
         "title": row.title,
@@ -46,7 +49,8 @@ def measure_method(context: Context, both: Both, row: Adaptation, start: Start) 
         "baseline": row.baseline,
         "reads_few": row.reads_few,
         "predictions": path,
-        "few": _on_few(context, both, fitted),
+        "few": _on_few(context, both, arrays["few"]),
+        **({"training": dict(fitted.training)} if fitted.training else {}),
     }
     record = Record(
         f"method/{row.name}",
@@ -54,12 +58,13 @@ def measure_method(context: Context, both: Both, row: Adaptation, start: Start) 
         data=both.fingerprint,
         part="adapted",
         backbone=start.backbone,
-        cut="+".join(start.probe.cuts),
+        cut=fitted.cut,
         strategy=row.name,
         seed=context.options.seed,
         recipe=dict(fitted.recipe),
         metrics=metrics,
-        cost={"seconds": time.perf_counter() - started},
+        # A network that was kept by an interrupted run is not trained again, but was not for nothing.
+        cost={"seconds": max(time.perf_counter() - started, fitted.training.get("seconds", 0.0))},
         detail=detail,
     )
     context.note(record)
@@ -80,10 +85,10 @@ def held_weights(context: Context, start: Start) -> np.ndarray:
     return kept_arrays(path)["weights"]
 
 
-def _kept(fitted: Fitted) -> dict[str, np.ndarray]:
+def _kept(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Probabilities, and a plane through both domains where the head reads them."""
-    kept = {name: fitted.arrays[name].astype("f4") for name in ("target", "judged", "held", "kept", "few")}
-    parts = [fitted.arrays[name] for name in ("map_s", "map_t")]
+    kept = {name: arrays[name].astype("f4") for name in ("target", "judged", "held", "kept", "few")}
+    parts = [arrays[name] for name in ("map_s", "map_t")]
     chosen = [np.linspace(0, len(part) - 1, min(MAPPED, len(part))).astype(int) for part in parts]
     rows = np.concatenate([part[some] for part, some in zip(parts, chosen, strict=True)]).astype("f8")
     rows = (rows - rows.mean(axis=0)) / np.maximum(rows.std(axis=0), 1e-6 * max(float(rows.std()), 1e-12))
@@ -97,9 +102,9 @@ def _kept(fitted: Fitted) -> dict[str, np.ndarray]:
     }
 
 
-def _on_few(context: Context, both: Both, fitted: Fitted) -> dict[str, float | int | None]:
+def _on_few(context: Context, both: Both, shares: np.ndarray) -> dict[str, float | int | None]:
     """The metric on the few labelled target images, by models that have not seen them."""
-    shares, target = fitted.arrays["few"], both.target
+    target = both.target
     if not len(shares):
         return {}
     found = interval(target.few_y, shares.argmax(1), target.groups[target.few], metric=context.options.metric)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,56 +11,15 @@ from headstart.data import folds
 from headstart.evidence import softmax
 from headstart.features import Features
 from headstart.runs.context import Context
+from headstart.runs.fitted import Fitted, Start, scored_rows
+from headstart.runs.networks import on_images
 from headstart.runs.pairing import Both
 from headstart.runs.probing import rows_at
-from headstart.shallow import Probe, evenly, head_module
+from headstart.shallow import Probe, head_module
 from headstart.shallow.adapt import Adapted, Few, Shift
 from headstart.strategies import Adaptation
 
-MOST = 4000
-"""Images of each domain that methods on stored features see, at most: some take all pairs of them."""
 FEW_FOLDS = 5
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """What every method starts from.
-
-    Attributes
-    ----------
-    backbone : its name.
-    features, target_features : stored features of source and target.
-    probe : the head that is best on the source, out of fold, a ridge: it can weigh images.
-    shift : what a method on stored features may see, at the probe's cuts.
-    """
-
-    backbone: str
-    features: Features
-    target_features: Features
-    probe: Probe
-    shift: Shift
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """A fitted method.
-
-    Attributes
-    ----------
-    model : makes the model that would be handed back.
-    arrays : what the choice and the report are made from, all by the model and without a label of the target but
-        the few: ``target`` ``(m, k)`` and ``judged`` probabilities of the two parts of the target; ``held`` ``(n, k)``
-        of the held source images by the source's own way through the method, and ``kept`` by the model as handed back;
-        ``few``, of the few labelled ones by models that have not seen them (or ``(0, k)``); ``map_s`` and ``map_t``,
-        aligned features of some images of each.
-    weights : how much each source image counted, or None.
-    recipe : the settings.
-    """
-
-    model: Callable[[], Transferred]
-    arrays: Mapping[str, np.ndarray]
-    weights: np.ndarray | None = None
-    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 def on_features(context: Context, both: Both, row: Adaptation, start: Start) -> Fitted:
@@ -70,26 +27,31 @@ def on_features(context: Context, both: Both, row: Adaptation, start: Start) -> 
     assert row.on_features is not None
     shift = start.shift
     found = row.on_features(shift)
-    judged = target_rows(both, start, both.target.judged)
-    arrays = {
-        "target": softmax(found.logits(shift.z_t)),
-        "judged": softmax(found.logits(judged)),
-        "held": softmax(found.source_logits(shift.held.z)),
-        "kept": softmax(found.logits(shift.held.z)),
-        "few": _few(row, found, shift, context.options.seed),
-        "map_s": found.source(shift.z_s),
-        "map_t": found.target(shift.z_t),
-    }
+
+    def arrays() -> dict[str, np.ndarray]:
+        judged = target_rows(both, start, both.target.judged)
+        return {
+            "target": softmax(found.logits(shift.z_t)),
+            "judged": softmax(found.logits(judged)),
+            "held": softmax(found.source_logits(shift.held.z)),
+            "kept": softmax(found.logits(shift.held.z)),
+            "few": _few(row, found, shift, context.options.seed),
+            "map_s": found.source(shift.z_s),
+            "map_t": found.target(shift.z_t),
+        }
 
     def model() -> Transferred:
         backbone = load(start.backbone, size=context.options.size)
         return Transferred(backbone, head_module(found.arrays()), cuts=start.probe.cuts, frozen="top").eval()
 
-    return Fitted(model, arrays, found.weights, found.recipe)
+    return Fitted(model, arrays, "+".join(start.probe.cuts), found.weights, found.recipe)
 
 
-FITTED_ON: dict[str, Callable[[Context, Both, Adaptation, Start], Fitted]] = {"features": on_features}
-"""How a row is fitted, by its `fitted_on`: what trains on images is one entry more."""
+FITTED_ON: dict[str, Callable[[Context, Both, Adaptation, Start], Fitted]] = {
+    "features": on_features,
+    "images": on_images,
+}
+"""How a row is fitted, by its `fitted_on`."""
 
 
 def fit_method(context: Context, both: Both, row: Adaptation, start: Start) -> Fitted:
@@ -104,7 +66,7 @@ def target_rows(both: Both, start: Start, rows: np.ndarray) -> np.ndarray:
 
 
 def shift_of(context: Context, both: Both, features: Features, target: Features, probe: Probe) -> Shift:
-    """Both domains as methods on stored features see them; of very many images, as many of each as `MOST`."""
+    """Both domains as methods on stored features see them; of very many images, `scored_rows`."""
     split, y, cuts, seed = both.source.split, both.source.y, probe.cuts, context.options.seed
 
     def joined(rows: np.ndarray) -> np.ndarray:
@@ -114,8 +76,7 @@ def shift_of(context: Context, both: Both, features: Features, target: Features,
         ids = [both.target.survey.ids[i] for i in rows]
         return np.concatenate([target.of(cut, ids) for cut in cuts], axis=1)
 
-    rows = evenly(split.train, y, MOST)
-    adapted = np.sort(np.random.default_rng(seed).permutation(both.target.adapted)[:MOST])
+    rows, adapted = scored_rows(both, seed=seed)
     few = Few(of_target(both.target.few), both.target.few_y) if len(both.target.few) else None
     assert isinstance(probe.penalty, float)
     return Shift(

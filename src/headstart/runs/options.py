@@ -18,6 +18,7 @@ SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 MEMORY = 3 * 10**9
 LEAST_MEMORY = 2 * 10**9
 """What torch, OpenVINO and a network of common size take by themselves."""
+MOST_EPOCHS = 1000
 CLASS_WEIGHTS = ("none", "balanced")
 RATES = ("recipe", "find")
 DEVICES = ("auto", "cpu", "cuda")
@@ -109,6 +110,7 @@ class Adapting(Options):
     methods : names of rows of `headstart.strategies.ADAPTATIONS`.
     judged : share of the target images that nothing adapts to.
     held : share of the source images that no head is fitted to.
+    epochs : of each training, through the longer domain; None: `headstart.runs.networks.usual_epochs`.
     pairs : how images of one item in both domains are found; see `headstart.problem.item_names`.
     """
 
@@ -116,6 +118,7 @@ class Adapting(Options):
     labels: int
     oracle: bool
     methods: tuple[str, ...]
+    epochs: int | None = None
     judged: float = 0.4
     held: float = 0.2
     pairs: str = "auto"
@@ -127,6 +130,8 @@ class Adapting(Options):
         super().__post_init__()
         if self.labels < 0:
             raise OptionError(f"{self.labels} labels of each class cannot be used.", "Choose 0 or more.")
+        if self.epochs is not None and not 1 <= self.epochs <= MOST_EPOCHS:
+            raise OptionError(f"{self.epochs} epochs are out of range.", f"Choose 1 to {MOST_EPOCHS}.")
         if self.pairs not in PAIRS:
             raise OptionError(f"There is no way {self.pairs} to pair images.", f"Choose among {', '.join(PAIRS)}.")
 

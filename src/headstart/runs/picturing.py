@@ -10,7 +10,7 @@ import numpy as np
 from headstart.records import Record
 from headstart.runs.closing import thumbnail
 from headstart.runs.context import Context, kept_arrays, kept_predictions
-from headstart.runs.methods import Start
+from headstart.runs.fitted import Start
 from headstart.runs.pairing import Both
 
 SHOWN = 8

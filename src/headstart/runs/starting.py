@@ -14,7 +14,8 @@ from headstart.evidence.distance import discrepancy
 from headstart.features import Features, extract
 from headstart.records import Record
 from headstart.runs.context import Context
-from headstart.runs.methods import Start, shift_of
+from headstart.runs.fitted import Start
+from headstart.runs.methods import shift_of
 from headstart.runs.pairing import Both
 from headstart.runs.probing import head_rows, probe
 from headstart.shallow import Probe

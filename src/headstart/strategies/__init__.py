@@ -1,6 +1,6 @@
 """Ways to transfer, one row each: what is kept, what trains, by which recipe; and ways to adapt to another domain."""
 
-from headstart.strategies.adaptation import ADAPTATIONS, Adaptation, chosen_adaptations
+from headstart.strategies.adaptation import ADAPTATIONS, METHOD_FAMILIES, Adaptation, chosen_adaptations
 from headstart.strategies.deep_adaptation import DEEP_ADAPTATIONS, DeepAdaptation
 from headstart.strategies.table import FAMILIES, TABLE, Strategy, chosen, frozen_cut
 
@@ -8,6 +8,7 @@ __all__ = [
     "ADAPTATIONS",
     "DEEP_ADAPTATIONS",
     "FAMILIES",
+    "METHOD_FAMILIES",
     "TABLE",
     "Adaptation",
     "DeepAdaptation",

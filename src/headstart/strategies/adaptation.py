@@ -10,9 +10,8 @@ from typing import Literal
 from headstart.errors import OptionError
 from headstart.shallow import adapt
 from headstart.shallow.adapt import Adapted, Shift
+from headstart.strategies.deep_adaptation import DEEP_ADAPTATIONS, DeepAdaptation, Kind
 
-Kind = Literal["baseline", "instance", "feature", "parameter", "self-training"]
-"""Zhuang et al. 2020's homogeneous cases, with self-training beside them."""
 FittedOn = Literal["features", "images"]
 
 
@@ -28,12 +27,13 @@ class Adaptation:
     paper : where it comes from.
     fitted_on : ``features`` that are stored, by `on_features`; or ``images``, by a training.
     on_features : `Shift` → `Adapted`; None where it trains.
+    training : how it trains; None on stored features.
     reads_few : needs the few labelled target images (`--labels`); a row that does not need them never sees them.
     reads_source : needs the source's images, not only a model of it.
     shares_labels : assumes that both domains have the same classes.
     needs_pot : whether POT does the work.
     automatic : whether it may be chosen without labels: its head is tuned as the source's is, so that how sure they
-        are can be compared.
+        are can be compared. No row that trains may: several lower what the validators measure.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Adaptation:
     paper: str
     fitted_on: FittedOn = "features"
     on_features: Callable[[Shift], Adapted] | None = None
+    training: DeepAdaptation | None = None
     reads_few: bool = False
     reads_source: bool = True
     shares_labels: bool = True
@@ -54,9 +55,29 @@ class Adaptation:
         return self.kind == "baseline"
 
     @property
+    def always(self) -> bool:
+        """Whether it runs whatever is named: baselines that cost next to nothing."""
+        return self.baseline and self.training is None
+
+    @property
     def at_hand(self) -> bool:
         """Whether what it needs beside headstart itself is installed."""
         return not self.needs_pot or adapt.pot_at_hand()
+
+
+def _trained(row: DeepAdaptation) -> Adaptation:
+    """A row that trains, as one of all ways to adapt."""
+    return Adaptation(
+        row.name,
+        row.title,
+        row.kind,
+        row.paper,
+        fitted_on="images",
+        training=row,
+        reads_source=row.sees_source,
+        shares_labels=row.sees_target,
+        automatic=False,
+    )
 
 
 ADAPTATIONS: dict[str, Adaptation] = {
@@ -158,16 +179,23 @@ ADAPTATIONS: dict[str, Adaptation] = {
             automatic=False,
             reads_source=False,
         ),
+        *map(_trained, DEEP_ADAPTATIONS.values()),
     )
 }
 
+METHOD_FAMILIES: dict[str, tuple[str, ...]] = {
+    "auto": tuple(row.name for row in ADAPTATIONS.values() if row.training is None),
+    "trained": tuple(DEEP_ADAPTATIONS),
+}
+"""What `--method` takes beside the name of a row: all on stored features, and all that train."""
+
 
 def chosen_adaptations(names: Sequence[str], *, labels: int) -> tuple[Adaptation, ...]:
-    """Rows in the table's order: those named, and the baselines always; ``auto`` means all that can be had.
+    """Rows in the table's order: those named, what they begin with, and the cheap baselines always.
 
     Parameters
     ----------
-    names : names of rows, or ``auto``.
+    names : names of rows or of `METHOD_FAMILIES`; of a family, the rows that can be had.
     labels : labelled target images of each class that may be used.
 
     Raises
@@ -175,15 +203,17 @@ def chosen_adaptations(names: Sequence[str], *, labels: int) -> tuple[Adaptation
     OptionError : a name is unknown, or its row needs labels and there are none.
     MissingExtraError : it is named, and what it needs is not installed.
     """
-    wanted = set(names)
-    for name in sorted(wanted - {"auto"} - ADAPTATIONS.keys()):
-        near = difflib.get_close_matches(name, [*ADAPTATIONS, "auto"], 1)
-        hint = f"Did you mean {near[0]}?" if near else f"Choose among auto, {', '.join(ADAPTATIONS)}."
+    wanted, known = set(names), [*METHOD_FAMILIES, *ADAPTATIONS]
+    for name in sorted(wanted.difference(known)):
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"Choose among {', '.join(known)}."
         raise OptionError(f"There is no method named {name}.", hint)
     for row in (ADAPTATIONS[name] for name in ADAPTATIONS if name in wanted):
         if row.reads_few and not labels:
             raise OptionError(f"{row.name} needs labelled target images.", "Say how many of each class: --labels K.")
         if not row.at_hand:
             raise adapt.no_pot()
+    wanted |= {row for family in wanted & METHOD_FAMILIES.keys() for row in METHOD_FAMILIES[family]}
+    wanted |= {row.begins for row in DEEP_ADAPTATIONS.values() if row.name in wanted}
     possible = [row for row in ADAPTATIONS.values() if row.at_hand and (labels or not row.reads_few)]
-    return tuple(row for row in possible if row.baseline or "auto" in wanted or row.name in wanted)
+    return tuple(row for row in possible if row.always or row.name in wanted)

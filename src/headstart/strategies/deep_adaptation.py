@@ -25,6 +25,8 @@ from headstart.objectives.adapt import (
 from headstart.training import Objective, Recipe, adapting, finetune, source_free, towards_source
 
 Begins = Literal["head", "finetuned_source"]
+Kind = Literal["baseline", "instance", "feature", "parameter", "self-training"]
+"""Zhuang et al. 2020's homogeneous cases, with self-training beside them."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class DeepAdaptation:
     ----------
     name : how users and records name it.
     title : the same in words, to stand in a sentence.
+    kind : what is carried over: parameters, features, or the network's own predictions.
     paper : authors and year.
     recipe : (training images, epochs) → `Recipe`; None where nothing is trained.
     alignment : makes, before training, what is lowered beside the source's loss; None lowers nothing else.
@@ -45,6 +48,7 @@ class DeepAdaptation:
 
     name: str
     title: str
+    kind: Kind
     paper: str
     recipe: Callable[..., Recipe] | None = adapting
     alignment: Callable[[Transferred], Alignment] | None = None
@@ -89,10 +93,13 @@ def _near(model: Transferred) -> Penalty:
 DEEP_ADAPTATIONS: dict[str, DeepAdaptation] = {
     row.name: row
     for row in (
-        DeepAdaptation("finetuned_source", "fine-tuning on the source alone", "Kumar et al. 2022", recipe=finetune),
+        DeepAdaptation(
+            "finetuned_source", "fine-tuning on the source alone", "baseline", "Kumar et al. 2022", recipe=finetune
+        ),
         DeepAdaptation(
             "l2sp",
             "fine-tuning on the source, towards the network as it was (L2-SP)",
+            "parameter",
             "Li et al. 2018",
             recipe=towards_source,
             penalty=_near,
@@ -100,48 +107,67 @@ DEEP_ADAPTATIONS: dict[str, DeepAdaptation] = {
         DeepAdaptation(
             "adabn",
             "the target's batch-norm statistics (AdaBN)",
+            "feature",
             "Li et al. 2016",
             recipe=None,
         ),
         # Weights of the two: the authors' code adds up five kernels, of which the mean is taken here.
         DeepAdaptation(
-            "dan", "mean embeddings matched (DAN)", "Long et al. 2015", alignment=lambda _: DAN(), weight=5.0
+            "dan", "mean embeddings matched (DAN)", "feature", "Long et al. 2015", alignment=lambda _: DAN(), weight=5.0
         ),
         DeepAdaptation(
-            "jan", "joint embeddings matched (JAN)", "Long et al. 2017", alignment=lambda _: JAN(), weight=5.0
+            "jan",
+            "joint embeddings matched (JAN)",
+            "feature",
+            "Long et al. 2017",
+            alignment=lambda _: JAN(),
+            weight=5.0,
         ),
         DeepAdaptation(
-            "deep_coral", "covariances matched (Deep CORAL)", "Sun & Saenko 2016", alignment=lambda _: DeepCORAL()
+            "deep_coral",
+            "covariances matched (Deep CORAL)",
+            "feature",
+            "Sun & Saenko 2016",
+            alignment=lambda _: DeepCORAL(),
         ),
         DeepAdaptation(
             "dann",
             "a discriminator of domains (DANN)",
+            "feature",
             "Ganin et al. 2016",
             alignment=lambda model: DANN(_width(model)),
         ),
         DeepAdaptation(
             "cdan",
             "a discriminator that sees the classes (CDAN+E)",
+            "feature",
             "Long et al. 2018",
             alignment=lambda model: CDAN(_width(model), _classes(model)),
         ),
         DeepAdaptation(
             "mdd",
             "a second head that disagrees (MDD)",
+            "feature",
             "Zhang et al. 2019",
             alignment=lambda m: MDD(_width(m), _classes(m)),
         ),
-        DeepAdaptation("mcc", "less class confusion (MCC)", "Jin et al. 2020", alignment=lambda _: MCC()),
+        DeepAdaptation(
+            "mcc", "less class confusion (MCC)", "self-training", "Jin et al. 2020", alignment=lambda _: MCC()
+        ),
         DeepAdaptation(
             "self_training",
             "pseudo-labels of the surest",
+            "self-training",
             "Zou et al. 2018",
             alignment=lambda _: PseudoLabels(),
         ),
-        DeepAdaptation("mean_teacher", "a mean teacher", "French et al. 2018", alignment=MeanTeacher, weight=3.0),
+        DeepAdaptation(
+            "mean_teacher", "a mean teacher", "self-training", "French et al. 2018", alignment=MeanTeacher, weight=3.0
+        ),
         DeepAdaptation(
             "shot",
             "without the source's images (SHOT)",
+            "self-training",
             "Liang et al. 2020",
             recipe=source_free,
             alone=SHOT,

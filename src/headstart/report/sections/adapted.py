@@ -126,7 +126,7 @@ def methods(told: Told) -> dict[str, Any] | None:
     if not told.methods:
         return None
     preferred = told.verdict.detail["votes"] if told.verdict else {}
-    first = told.methods[0]
+    first, chosen = told.methods[0], told.method(told.chosen)
     parts = told.domains.detail["parts"] if told.domains else {}
     return {
         "backbone": first.backbone,
@@ -136,6 +136,8 @@ def methods(told: Told) -> dict[str, Any] | None:
         "judged": wording.count(parts.get("judged")),
         "oracle": bool(told.oracle),
         "metric": wording.metric(told.metric),
+        "trained": any("training" in record.detail for record in told.methods),
+        "handed_trained": chosen is not None and "training" in chosen.detail,
         "rows": [_row(told, record, preferred.get(record.strategy, [])) for record in told.methods],
         "agreement": wording.share(told.final.metrics["agreement"]) if told.final else "",
         "rests": [f"{_first(one.title)} ({one.paper}) assumes: {one.rests_on}." for one in VALIDATORS.values()],
@@ -149,6 +151,7 @@ def _row(told: Told, record: Record, preferred: list[str]) -> dict[str, Any]:
     return {
         "title": _first(str(record.detail["title"])),
         "kind": f"{record.detail['kind']}: {record.detail['paper']}" if record.detail["paper"] else "",
+        "trained": "training" in record.detail,
         "chosen": record.strategy == told.chosen,
         "baseline": record.detail["baseline"] and record.strategy != told.chosen,
         "scores": [
