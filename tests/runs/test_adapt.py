@@ -169,3 +169,24 @@ def test_what_a_user_gets_wrong_is_said_before_anything_is_computed(domains: Pat
 
 def test_every_row_of_the_table_can_be_fitted() -> None:
     assert {row.fitted_on for row in ADAPTATIONS.values()} <= FITTED_ON.keys()
+
+
+def test_a_target_of_one_item_is_refused(domains: Path, tmp_path: Path) -> None:
+    image = np.full((24, 8, 8), 7, np.uint8)
+    with pytest.raises(DataError, match=r"24 images are only 1 group\(s\)"):
+        adapt(domains / "source", image, tmp_path / "run", backbone="random/test_resnet", size=32)
+    assert not (tmp_path / "run" / "records.jsonl").exists() or not list(Journal(tmp_path / "run" / "records.jsonl"))
+
+
+def test_a_domain_is_not_adapted_to_itself_nor_to_a_part_of_it(domains: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Source and target are the same"):
+        run(domains, tmp_path / "run", "source")
+    part = next(path for path in (domains / "source").iterdir() if path.is_dir())
+    with pytest.raises(DataError, match="lies inside"):
+        run(domains, tmp_path / "run", f"source/{part.name}")
+
+
+def test_a_refused_command_does_not_stand_in_the_way_of_the_corrected_one(domains: Path, tmp_path: Path) -> None:
+    with pytest.raises(HeadstartError):
+        run(domains, tmp_path / "run", labels=1000)
+    assert run(domains, tmp_path / "run", labels=2).verdict.chosen

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tests.runs.conftest import BACKBONE, Fit
 
+from headstart import adapt
 from headstart.bundle import Predictor
 from headstart.errors import BundleError
 from headstart.report import wording
@@ -78,3 +79,12 @@ def test_where_the_earlier_images_are_gone_it_is_said(
     record = run.records.get("retained")
     assert record is not None and record.metrics == {}
     assert record.detail["note"].startswith(f"What is retained of {finished} is unknown: ")
+
+
+@pytest.mark.slow
+def test_an_adapted_run_has_no_test_part_to_retain(small_fit: Fit, tuned: None, domains: Path, tmp_path: Path) -> None:
+    earlier = tmp_path / "adapted"
+    adapt(domains / "source", domains / "flat", earlier, backbone=BACKBONE, size=32, methods=("coral",))
+    run = small_fit(tmp_path / "run", backbones=[f"run:{earlier}"], strategy="all")
+    record = run.records.get("retained")
+    assert record is not None and "kept no test part" in record.detail["note"]

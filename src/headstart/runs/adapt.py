@@ -20,7 +20,7 @@ from headstart.runs.choosing import judge_final, open_oracle, reach_choice
 from headstart.runs.closing import write_bundle
 from headstart.runs.context import Context
 from headstart.runs.fit import Data, torch_device
-from headstart.runs.folder import open_journal, refuse_inside
+from headstart.runs.folder import open_journal, refuse_inside, refuse_nested
 from headstart.runs.machine import cache_folder, give_back_memory, machine, peak_bytes
 from headstart.runs.measuring import measure_method
 from headstart.runs.methods import fit_method
@@ -107,6 +107,8 @@ def adapt(
     )
     rows, place = chosen_adaptations(methods, labels=labels), torch_device(device)
     rows, notes = trainable(rows, names[0], named=methods, size=size)
+    if isinstance(source, Path | str) and isinstance(to, Path | str):
+        refuse_nested(Path(source), Path(to))
     labelled = read_labelled(source) if isinstance(source, Path | str) else labelled_arrays(*source)
     target, sealed = read_target(to, per_class=labels, oracle=oracle)
     folder = Path(out).expanduser()
@@ -137,8 +139,10 @@ def _work(
     started: float,
 ) -> None:
     """The line of the house, from two domains to a bundle."""
+    both, found = read_both(context, asked, source, target, sealed)
+    # What is refused in reading must not leave a plan that refuses the corrected command.
     _plan(context, rows, notes)
-    both = _read(context, asked, source, target, sealed)
+    _note_domains(context, both, found)
     start = found_start(context, both)
     for row in rows:
         if context.journal.get(f"method/{row.name}") is None:
@@ -174,8 +178,7 @@ def _plan(context: Context, rows: Sequence[Adaptation], notes: Sequence[str]) ->
         context.on_record(record)
 
 
-def _read(context: Context, asked: Adapting, source: Labelled, target: Unlabelled, sealed: Sealed | None) -> Both:
-    both, found = read_both(context, asked, source, target, sealed)
+def _note_domains(context: Context, both: Both, found: Record) -> None:
     before = context.journal.get("domains")
     if before is not None and before.data != found.data:
         fact = f"The images or labels have changed since the run in {context.folder} was started."
@@ -185,7 +188,6 @@ def _read(context: Context, asked: Adapting, source: Labelled, target: Unlabelle
         context.note(found)
     else:
         context.on_record(before)
-    return both
 
 
 def _write_split(context: Context, both: Both) -> None:

@@ -91,7 +91,7 @@ def _test_images(context: Context, folder: Path, earlier: Transferred) -> tuple[
     """
     plan = Journal(folder / "records.jsonl").get("plan")
     split = folder / "split.json"
-    names = set(json.loads(split.read_text())["test"]) if split.exists() else set()
+    names = set(json.loads(split.read_text()).get("test", [])) if split.exists() else set()
     if plan is None or not names:
         raise RunError(f"{folder} kept no test part.", "")
     options = plan.detail["options"]

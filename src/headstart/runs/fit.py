@@ -152,8 +152,8 @@ def _work(context: Context, plan: Plan, prepared: Prepared) -> None:
     source = tuned if TABLE[verdict.strategy].trains else frozen
     model = fit_final(context, prepared, plan, chosen=verdict.strategy, source=source)
     test_once(context, prepared, model)
-    retain(context, prepared, model)
     write_bundle(context, prepared, model)
+    retain(context, prepared, model)
     write_metrics(context.folder, context.journal.get("test"))
 
 
@@ -228,7 +228,7 @@ def _spent(context: Context, started: float) -> Record:
 
 def _seconds(journal: Journal, key: str) -> float:
     probed = tuple(record.key for record in journal.of("probed"))
-    several = {"start": ("plan",), "finalists": probed, "final": ("verdict", "final", "test", "retained", "bundle")}
+    several = {"start": ("plan",), "finalists": probed, "final": ("verdict", "final", "test", "bundle", "retained")}
     keys = several.get(key, (key,))
     records = [record for k in keys if (record := journal.get(k)) is not None]
     return float(sum(record.cost.get("seconds", 0.0) for record in records))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from headstart.errors import RunError
+from headstart.errors import DataError, RunError
 from headstart.problem import Labelled
 from headstart.records import Journal
 from headstart.records.files import storage_errors
@@ -21,6 +21,21 @@ def refuse_inside(folder: Path, labelled: Labelled) -> None:
     """
     if labelled.layout != "table" and labelled.root and folder.resolve().is_relative_to(labelled.root.resolve()):
         raise RunError(f"{folder} lies inside the folder of images.", "Choose an --out outside of it.")
+
+
+def refuse_nested(source: Path, target: Path) -> None:
+    """One domain in both places, or one inside the other, would be compared with, or adapted to, itself.
+
+    Raises
+    ------
+    DataError : they are the same, or one holds the other.
+    """
+    one, other = (path.expanduser().resolve() for path in (source, target))
+    if one == other:
+        raise DataError(f"Source and target are the same: {one}.", "Name two different folders or tables.")
+    for inner, outer in ((one, other), (other, one)):
+        if inner.is_relative_to(outer) and outer.is_dir() and inner.is_dir():
+            raise DataError(f"{inner} lies inside {outer}.", "Name two folders of which neither holds the other.")
 
 
 def open_journal(folder: Path, question: Mapping[str, Any], *, what: str = "plan") -> Journal:

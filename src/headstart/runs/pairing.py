@@ -21,6 +21,8 @@ from headstart.runs.preparing import LISTED
 
 FEWEST = 20
 """Target images that can be read, at the least."""
+FEWEST_GROUPS = 5
+"""Sets of target images that belong together, at the least: each is adapted on or judged on as a whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +175,10 @@ def _split_target(looked: Survey, groups: np.ndarray, asked: Adapting) -> np.nda
     if len(usable) < FEWEST:
         fact = f"The target holds {len(usable)} images that can be read."
         raise DataError(fact, f"Give at least {FEWEST}: some are adapted on, the others are judged on.")
+    sets = len(np.unique(groups[usable]))
+    if sets < FEWEST_GROUPS:
+        fact = f"The target's {len(usable)} images are only {sets} group(s): near duplicates, or one value of `group`."
+        raise DataError(fact, f"Give images of at least {FEWEST_GROUPS}: none may be adapted on and judged on.")
     shares = [1 - asked.judged, asked.judged]
     part[usable] = allot(np.zeros(len(usable), np.int64), groups[usable], shares, seed=asked.seed, cover=2)
     return part
