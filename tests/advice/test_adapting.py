@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from headstart.advice.adapting import Basis, Standing, agreed, choose, conclude, expected, standing, votes
+from headstart.advice.adapting import (
+    LIKELY,
+    Basis,
+    Standing,
+    agreed,
+    choose,
+    conclude,
+    expected,
+    standing,
+    uneven,
+    votes,
+)
 from headstart.errors import InternalError
-from headstart.evidence import Difference
+from headstart.evidence import Difference, softmax
+from headstart.evidence.label_free import VALIDATORS, Seen
+from headstart.evidence.priors import evenness
 from headstart.records import Record
+from headstart.shallow.adapt import Few, Shift
+from headstart.strategies import ADAPTATIONS
 
 SOURCE_SCORES = {"iwv": -0.5, "dev": -0.5, "entropy": -1.0, "snd": 3.0, "corr_c": 0.6}
 
 
-def one(name: str, *, held: float = 0.8, effective: float = 100.0, few: Difference | None = None, **scores: float):  # type: ignore[no-untyped-def]
+def one(name: str, *, few: Difference | None = None, **differs: float) -> Standing:
     """Return a standing that differs from the source's head in what is named."""
-    return Standing(name, SOURCE_SCORES | scores, held, effective, few)
+    others = {"held": 0.8, "kept": 0.8, "effective": 100.0, "even": 0.9, "sure": 0.95}
+    others |= {key: differs.pop(key) for key in list(differs) if key in others}
+    return Standing(name, SOURCE_SCORES | differs, few=few, **others)
 
 
 SOURCE = one("source_only")
 
 
 def test_a_record_that_read_target_labels_cannot_be_chosen_by() -> None:
-    metrics = SOURCE_SCORES | {"held": 0.8, "effective": 50.0}
+    metrics = SOURCE_SCORES | {"held": 0.8, "kept": 0.8, "effective": 50.0, "even": 0.9, "sure": 0.95}
     record = Record("method/coral", "method", strategy="coral", metrics=metrics, detail={"few": {}})
     assert standing(record).name == "coral"
     with pytest.raises(InternalError, match="read the target's labels"):
@@ -34,6 +52,56 @@ def test_two_witnesses_must_agree() -> None:
     assert choose([SOURCE, one("coral", corr_c=0.7, held=0.77)]) == "source_only"
     assert choose([SOURCE, one("coral", corr_c=0.7, iwv=-0.53)]) == "source_only"
     assert choose([SOURCE, one("coral", corr_c=0.7, iwv=-0.53, effective=12.0)]) == "coral"
+    assert choose([SOURCE, one("coral", corr_c=0.7, kept=0.66, effective=12.0)]) == "coral"
+    assert choose([SOURCE, one("coral", corr_c=0.7, kept=0.62, effective=12.0)]) == "source_only"
+
+
+def test_where_the_target_holds_few_classes_the_source_s_head_is_kept() -> None:
+    few_classes = [one("source_only", even=0.35, corr_c=0.5), one("coral", corr_c=0.9)]
+    assert uneven(few_classes) and choose(few_classes) == "source_only"
+    kept = conclude(few_classes, "source_only", Basis(Difference(0, 0, 0), 0.0, 0, 90), margin=0.005)
+    assert kept.transfer == "cannot_tell" and "hold few of the classes" in kept.sentence
+    assert any("as if only 35 % of them were there" in reason for reason in kept.reasons)
+    shown = [few_classes[0], one("coral", corr_c=0.9, few=Difference(0.2, 0.1, 0.3))]
+    assert choose(shown) == "coral"
+
+
+def test_two_of_six_classes_on_real_heads() -> None:
+    rng = np.random.default_rng(0)
+    centres = 2.5 * rng.standard_normal((6, 12))
+
+    def drawn(y: np.ndarray) -> np.ndarray:
+        return centres[y] + rng.standard_normal((len(y), 12))
+
+    y, held, two, six = (np.arange(n) % k for n, k in ((240, 6), (120, 6), (120, 2), (120, 6)))
+    for there, few in ((two, True), (six, False)):
+        shift = Shift(drawn(y), y, Few(drawn(held), held), drawn(there) + 0.3, 6, penalty=1.0)
+        standings = [built(name, shift) for name in ("source_only", "coral")]
+        assert uneven(standings) is few
+        assert not few or (choose(standings) == "source_only" and standings[1].scores["corr_c"] > 0)
+
+
+def built(name: str, shift: Shift) -> Standing:
+    """Return how a method stands on a shift."""
+    row = ADAPTATIONS[name].on_features
+    assert row is not None
+    found = row(shift)
+    target, held, kept = (
+        softmax(each)
+        for each in (found.logits(shift.z_t), found.source_logits(shift.held.z), found.logits(shift.held.z))
+    )
+    seen = Seen(target, held, shift.held.y, np.ones(len(held)))
+    right = [float((each.argmax(1) == shift.held.y).mean()) for each in (held, kept)]
+    sure = float(target.max(1).mean() / held.max(1).mean())
+    scores = {key: one.function(seen) for key, one in VALIDATORS.items()}
+    return Standing(name, scores, *right, effective=100.0, even=evenness(target.mean(0)), sure=sure)
+
+
+def test_a_head_that_is_far_from_home_is_not_believed_but_told() -> None:
+    lost = [one("source_only", even=0.35, sure=0.8), one("coral", corr_c=0.9)]
+    assert choose(lost) == "coral"
+    found = conclude(lost, "coral", Basis(expected(lost, "coral", 0.5), 0.5, 0, 90), margin=0.005)
+    assert found.transfer == "cannot_tell" and any("classes may be missing" in reason for reason in found.reasons)
 
 
 def test_the_highest_class_correlation_wins_and_own_spaces_are_left_out() -> None:
@@ -58,10 +126,13 @@ def test_verdicts() -> None:
     standings = [SOURCE, one("coral", corr_c=0.8)]
     gain = expected(standings, "coral", 0.3)  # recovers half
     assert gain.low == pytest.approx(0.03) and gain.value == pytest.approx(0.105) and gain.high == pytest.approx(0.27)
-    helps = conclude(standings, "coral", Basis(gain, 0.3, 0, 500), margin=0.005)
-    assert helps.transfer == "helps" and "+10.5 points" in helps.sentence and "blurred" in helps.rests_on
-    assert helps.reasons[0].startswith("Two witnesses agree") and "0.80 instead of 0.60" in helps.reasons[0]
-    assert any("at most 30.0 points" in reason for reason in helps.reasons)
+    likely = conclude(standings, "coral", Basis(gain, 0.3, 0, 500), margin=0.005)
+    assert likely.transfer == "cannot_tell" and likely.sentence.startswith(f"{LIKELY}: ")
+    assert "+10.5 points" in likely.sentence and "blurred" in likely.rests_on
+    assert likely.reasons[0].startswith("Two witnesses agree") and "0.80 instead of 0.60" in likely.reasons[0]
+    assert any("at most 30.0 points" in reason for reason in likely.reasons)
+    helps = conclude(standings, "coral", Basis(Difference(0.1, 0.02, 0.2), 0.3, 40, 500), margin=0.005)
+    assert helps.transfer == "helps" and helps.sentence.startswith("Adapting helps: ")
     same = conclude(standings, "coral", Basis(expected(standings, "coral", 0.0), 0.0, 0, 500), margin=0.005)
     assert same.transfer == "neutral"
     hurts = conclude(standings, "coral", Basis(Difference(-0.2, -0.3, -0.1), 0.3, 40, 500), margin=0.005)

@@ -87,6 +87,13 @@ def test_few_labels_are_drawn_from_what_is_adapted_on(domains: Path, tmp_path: P
     assert few == dict.fromkeys(("source_only", "target_only", "coral", "towards_source"), 10)
 
 
+def test_what_one_label_of_a_class_cannot_measure_is_not_told(domains: Path, tmp_path: Path) -> None:
+    found = run(domains, tmp_path / "run", labels=1, methods=("coral", "towards_source"))
+    few = {r.strategy: r.detail["few"] for r in found.records.of("method")}
+    assert few["towards_source"] == few["target_only"] == {} and few["coral"]["n"] == 5
+    assert found.verdict.chosen in ("source_only", "coral")
+
+
 def test_a_killed_run_goes_on_and_ends_the_same(
     plain: AdaptedRun, domains: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

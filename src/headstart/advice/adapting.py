@@ -2,7 +2,8 @@
 
 A rule of this file sees what `Standing` holds, and that holds no label of the judged images: a record that has read
 them is refused where standings are made. Its numbers were fixed on built corruptions (blur, noise, contrast, colour)
-and on halves of one domain, and frozen before it was tried on other domains: see docs/decisions/0036.
+and on halves of one domain, and frozen before it was tried on other domains; `KEPT`, `EVEN` and `SURE` came after that,
+and were again fixed on these alone: see docs/decisions/0036 and 0041.
 """
 
 from __future__ import annotations
@@ -29,6 +30,14 @@ HELD = 0.02
 WEIGHTED = 0.05
 """… and have a weighted loss that is higher by this share, where weights leave `ENOUGH` images."""
 ENOUGH = 30.0
+KEPT = 0.2
+"""Where they leave fewer, the model that is handed back may lose this share of the metric on held source images."""
+EVEN = 2 / 3
+"""Where the source's head finds fewer classes in the target than this share of all, by their effective number …"""
+SURE = 0.9
+"""… and is on the target at least this sure, in parts of how sure it is on held source images, it is believed."""
+LIKELY = "Adapting likely helps, if the target holds its classes about evenly"
+"""The most that is said without labels: built cases are no measurement on this target."""
 PER_CHANGE = (0.2, 0.7, 1.8)
 """Gain in units of (share recovered × share of images named differently): 5 %, 50 % and 95 % of the built cases."""
 
@@ -41,15 +50,21 @@ class Standing:
     ----------
     scores : by validator, higher is better.
     held : the metric on held source images, seen the method's own way.
+    kept : the same by the model as it would be handed back.
     effective : how many of these the weights of the validators leave.
+    even : the effective number of classes in its mean prediction on the target, in parts of all classes.
+    sure : its mean largest probability on the target, in parts of that on held source images.
     few : the difference of the metric to the source's head on the few labelled target images, by models that had
-        not seen them; None where there are none.
+        not seen their labels, its interval one of all methods' at once; None where it was not measured.
     """
 
     name: str
     scores: Mapping[str, float]
     held: float
+    kept: float
     effective: float
+    even: float
+    sure: float
     few: Difference | None = None
 
 
@@ -99,7 +114,8 @@ def standing(record: Record, few: Difference | None = None) -> Standing:
     if record.reads_target_labels:
         raise InternalError(f"{record.key} has read the target's labels, and nothing may be chosen by it")
     scores = {name: record.metrics[name] for name in VALIDATORS}
-    return Standing(record.strategy, scores, record.metrics["held"], record.metrics["effective"], few)
+    others = {name: float(record.metrics[name]) for name in ("held", "kept", "effective", "even", "sure")}
+    return Standing(record.strategy, scores, few=few, **others)
 
 
 def votes(standings: Sequence[Standing]) -> dict[str, tuple[str, ...]]:
@@ -118,18 +134,35 @@ def recovered(one: Standing, source: Standing) -> float:
     return (one.scores["corr_c"] - source.scores["corr_c"]) / lacking
 
 
+def uneven(standings: Sequence[Standing]) -> bool:
+    """Whether the target seems to hold few of the classes, so that class correlation is no witness.
+
+    Class correlation rewards a model for spreading over all classes, right or wrong. The target's prior is estimated
+    by the source head's mean prediction. Where the features have moved far, such a head names few classes whatever
+    there is, so that it is believed only where it is about as sure as on its own domain.
+    """
+    source = _source(standings)
+    return source.even < EVEN and source.sure >= SURE
+
+
 def agreed(standings: Sequence[Standing]) -> list[Standing]:
     """Methods on which a witness on the target and one on the source agree, the best first.
 
     The target's is the class correlation, which must rise noticeably. The source's is the loss on held images, plain
-    and weighted towards the target, which must not. Entropy and neighbourhoods have no vote: on the built cases they
-    preferred models that gave most images one class. Rows whose head is tuned in a space of their own are left out,
-    since how sure they are cannot be compared.
+    and weighted towards the target, which must not; where the weights leave too few images to say so, the model that
+    is handed back must still be right on most of the source. Entropy and neighbourhoods have no vote: on the built
+    cases they preferred models that gave most images one class. Rows whose head is tuned in a space of their own are
+    left out, since how sure they are cannot be compared. Where the target is `uneven` there is no witness on it.
     """
     source = _source(standings)
+    if uneven(standings):
+        return []
 
     def witnessed(one: Standing) -> bool:
-        weighted = one.effective < ENOUGH or one.scores["iwv"] >= source.scores["iwv"] * (1 + WEIGHTED)
+        if one.effective < ENOUGH:
+            weighted = one.kept >= source.kept * (1 - KEPT)
+        else:
+            weighted = one.scores["iwv"] >= source.scores["iwv"] * (1 + WEIGHTED)
         return recovered(one, source) >= RECOVERED and one.held >= source.held - HELD and weighted
 
     able = [one for one in standings if ADAPTATIONS[one.name].automatic]
@@ -173,11 +206,13 @@ def conclude(standings: Sequence[Standing], chosen: str, basis: Basis, *, margin
         return _kept_source(standings, preferred, rests_on, labels=basis.labels)
     transfer = _transfer(basis, margin)
     said = {"helps": "Adapting helps", "neutral": "Adapting makes no difference", "hurts": "Adapting hurts"}
-    word = said.get(transfer, "Cannot tell whether adapting helps")
+    word = said.get(transfer, LIKELY if _likely(basis, margin) else "Cannot tell whether adapting helps")
     sentence = f"{word}: {ADAPTATIONS[chosen].title}, {_points(basis.gain)} over the source's head. It is handed back."
     reasons = [f"The interval rests on {rests_on}.", _bound(basis), _agreement(chosen, preferred)]
     if any(one.name == chosen for one in agreed(standings)):
         reasons.insert(0, _witnesses(standings, chosen))
+    if not basis.labels:
+        reasons += _assumed(standings)
     return Choice(chosen, transfer, sentence, tuple(reasons), rests_on)
 
 
@@ -194,6 +229,13 @@ def _kept_source(
     elif not able:
         why = "without labelled target images none of these methods may be chosen"
         reasons.append("A few of each class would decide it (--labels).")
+    elif uneven(standings):
+        why = "the target seems to hold few of the classes, and then nothing without labels tells a better method"
+        reasons.append(
+            f"The source's head, about as sure as at home, finds {_found(standings)}; class correlation is right only "
+            "if all are there about evenly."
+        )
+        reasons.append("A few labelled target images of each class would decide it (--labels).")
     else:
         why = "the validators do not agree on a method"
         reasons.append("What some validators like may do harm, and nothing without labels tells which.")
@@ -210,13 +252,32 @@ def _transfer(basis: Basis, margin: float) -> Transfer:
     gain = basis.gain
     if basis.changed <= margin:
         return "neutral"
-    if gain.low is None or gain.high is None:
+    if not basis.labels or gain.low is None or gain.high is None:
         return "cannot_tell"
-    if gain.low > (0 if basis.labels else margin):
+    if gain.low > 0:
         return "helps"
     if gain.high < 0:
         return "hurts"
     return "neutral" if -margin <= gain.low and gain.high <= margin else "cannot_tell"
+
+
+def _likely(basis: Basis, margin: float) -> bool:
+    """Whether built cases of such a change gained more than the margin; with labels these decide."""
+    return not basis.labels and basis.gain.low is not None and basis.gain.low > margin
+
+
+def _assumed(standings: Sequence[Standing]) -> list[str]:
+    """What must be known of the target from elsewhere."""
+    if _source(standings).even >= EVEN:
+        return []
+    return [
+        f"The source's head finds {_found(standings)}, but is less sure than at home: the images may be too unlike, or "
+        "classes may be missing. If they are, adapting may do harm; a few labels would tell (--labels)."
+    ]
+
+
+def _found(standings: Sequence[Standing]) -> str:
+    return f"classes in the target as if only {100 * _source(standings).even:.0f} % of them were there"
 
 
 def _witnesses(standings: Sequence[Standing], chosen: str) -> str:
@@ -240,7 +301,7 @@ def _agreement(name: str, preferred: Mapping[str, Sequence[str]]) -> str:
 
 def _rests_on(basis: Basis) -> str:
     if basis.labels:
-        return f"{basis.labels} labelled target images, named by models that had not seen them"
+        return f"{basis.labels} labelled target images, by models that had not seen their labels"
     return "what adapted models gained on images that were blurred, made noisy, pale or recoloured, not on the target"
 
 

@@ -89,6 +89,18 @@ def em(probabilities: Floats, prior: Floats, *, weights: Floats | None = None) -
     return q
 
 
+def evenness(prior: Floats) -> float:
+    """The effective number of classes by the number of classes, exp(−Σⱼ qⱼ log qⱼ) / k: one where all are as frequent.
+
+    Examples
+    --------
+    >>> evenness(np.array([0.5, 0.5, 0.0, 0.0]))
+    0.5
+    """
+    q = np.asarray(prior, dtype=np.float64)
+    return float(np.exp(stats.entropy(q)) / len(q))
+
+
 @dataclass(frozen=True)
 class Estimated:
     """A target's prior: of every class with its interval, and how far it is from the source's.

@@ -13,7 +13,7 @@ import torch
 from headstart.advice.adapting import LEVEL, SOURCE, Basis, Standing, choose, conclude, expected, standing, votes
 from headstart.backbones import Transferred
 from headstart.data.batches import Batches
-from headstart.evidence import METRICS, Difference, interval, paired, softmax
+from headstart.evidence import METRICS, Difference, interval, paired, simultaneous, softmax
 from headstart.problem import Sealed
 from headstart.records import Record
 from headstart.runs.context import Context, keep_predictions, kept_arrays, kept_predictions
@@ -29,7 +29,8 @@ def reach_choice(context: Context, both: Both) -> Record:
         return finished
     started = time.perf_counter()
     records = context.journal.of("method")
-    standings = [standing(record, _few(context, both, record.strategy)) for record in records]
+    few = _few(context, both, [record.strategy for record in records])
+    standings = [standing(record, few.get(record.strategy)) for record in records]
     chosen = choose(standings)
     basis = _basis(context, both, standings, chosen)
     choice = conclude(standings, chosen, basis, margin=context.options.margin)
@@ -58,22 +59,29 @@ def reach_choice(context: Context, both: Both) -> Record:
     return record
 
 
-def _few(context: Context, both: Both, name: str) -> Difference | None:
-    """A method against the source's head on the few labelled target images, by models that had not seen them."""
+def _few(context: Context, both: Both, names: Sequence[str]) -> dict[str, Difference]:
+    """Methods against the source's head on the few labelled target images, whose labels they had not seen.
+
+    The best of them is chosen by these intervals, so that all must hold at once. A method that could not be measured
+    there has none.
+    """
     target = both.target
-    if not len(target.few) or name == SOURCE:
-        return None
-    a, b = (_predicted(context, one)["few"].argmax(1) for one in (name, SOURCE))
-    groups = target.groups[target.few]
-    return paired(target.few_y, a, b, groups, metric=context.options.metric, level=LEVEL)
+    if not len(target.few):
+        return {}
+    shares = {name: _predicted(context, name)["few"] for name in names}
+    predicted = {name: each.argmax(1) for name, each in shares.items() if len(each)}
+    pairs = [(name, SOURCE) for name in predicted if name != SOURCE]
+    groups, metric = target.groups[target.few], context.options.metric
+    found = simultaneous(target.few_y, predicted, pairs, groups, metric=metric, level=LEVEL)
+    return {name: difference for (name, _), difference in found.items()}
 
 
 def _basis(context: Context, both: Both, standings: Sequence[Standing], chosen: str) -> Basis:
     """What is known of the chosen method against the source's head without the judged images' labels."""
     ours, source = (_predicted(context, name)["judged"].argmax(1) for name in (chosen, SOURCE))
     changed, judged = float((ours != source).mean()), len(both.target.judged)
-    labels = len(both.target.few)
-    gain = next((one.few for one in standings if one.name == chosen), None) if labels else None
+    gain = next((one.few for one in standings if one.name == chosen), None)
+    labels = len(both.target.few) if gain or chosen == SOURCE else 0
     return Basis(gain or expected(standings, chosen, changed), changed, labels=labels, judged=judged)
 
 

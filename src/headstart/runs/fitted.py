@@ -47,8 +47,8 @@ class Fitted:
     arrays : makes what the choice and the report are made from, all by the model and without a label of the target
         but the few: ``target`` ``(m, k)`` and ``judged`` probabilities of the two parts of the target; ``held``
         ``(n, k)`` of the held source images by the source's own way through the method, and ``kept`` by the model as
-        handed back; ``few``, of the few labelled ones by models that have not seen their labels (or ``(0, k)``);
-        ``map_s`` and ``map_t``, aligned features of some images of each.
+        handed back; ``few``, of the few labelled ones by models that have not seen their labels (or ``(0, k)``, where
+        there are none, or too few to leave some out); ``map_s`` and ``map_t``, aligned features of some images of each.
     cut : where the head reads the backbone; several joined by ``+``.
     weights : how much each source image counted, or None.
     recipe : the settings.

@@ -10,6 +10,7 @@ import numpy as np
 from headstart.evidence import METRICS, interval
 from headstart.evidence.distance import discrepancy
 from headstart.evidence.label_free import VALIDATORS, Seen
+from headstart.evidence.priors import evenness
 from headstart.records import Record
 from headstart.records.arrays import write_arrays
 from headstart.runs.context import Context, kept_arrays
@@ -41,6 +42,8 @@ def measure_method(context: Context, both: Both, row: Adaptation, start: Start) 
         "effective": effective(weights),
         "held": float(metric(held.y, arrays["held"].argmax(1))),
         "kept": float(metric(held.y, arrays["kept"].argmax(1))),
+        "even": evenness(arrays["target"].mean(axis=0)),
+        "sure": float(arrays["target"].max(axis=1).mean() / arrays["held"].max(axis=1).mean()),
     }
     detail = {
         "title": row.title,
@@ -103,7 +106,7 @@ def _kept(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _on_few(context: Context, both: Both, shares: np.ndarray) -> dict[str, float | int | None]:
-    """The metric on the few labelled target images, by models that have not seen them."""
+    """The metric on the few labelled target images, whose labels the models have not seen; empty if not measured."""
     target = both.target
     if not len(shares):
         return {}

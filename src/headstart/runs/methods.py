@@ -92,7 +92,7 @@ def shift_of(context: Context, both: Both, features: Features, target: Features,
 
 
 def _few(row: Adaptation, found: Adapted, shift: Shift, seed: int) -> np.ndarray:
-    """Probabilities of the few labelled target images; of a row that reads them, out of fold."""
+    """Probabilities of the few labelled target images; of a row that reads them, out of fold, or ``(0, k)``."""
     if shift.few is None:
         return np.empty((0, shift.k))
     if not row.reads_few:
@@ -102,7 +102,7 @@ def _few(row: Adaptation, found: Adapted, shift: Shift, seed: int) -> np.ndarray
     per_class = int(np.bincount(shift.few.y).min())
     if per_class < 2:
         # With one label of a class there is nothing to leave out: such a row cannot be judged on them.
-        return np.full_like(out, 1 / shift.k)
+        return np.empty((0, shift.k))
     groups = np.arange(len(out))
     for _, held in folds(shift.few.y, groups, min(FEW_FOLDS, per_class), seed=seed):
         out[held] = softmax(row.on_features(shift.without(held)).logits(shift.few.z[held]))

@@ -19,7 +19,8 @@ class Seen:
     Attributes
     ----------
     target : probabilities of target images, ``(m, k)``.
-    source, y : probabilities and classes of source images that nothing was fitted to, ``(n, k)`` and ``(n,)``.
+    source, y : probabilities and classes of source images that nothing was fitted to but a model's temperature, one
+        number, ``(n, k)`` and ``(n,)``. Losses on them are a little too low for it, of all models alike.
     weights : how much likelier the target makes each of these, p_t / p_s, ``(n,)``; their expectation is one.
     """
 
