@@ -3,7 +3,7 @@
 A rule of this file sees what `Standing` holds, and that holds no label of the judged images: a record that has read
 them is refused where standings are made. Its numbers were fixed on built corruptions (blur, noise, contrast, colour)
 and on halves of one domain, and frozen before it was tried on other domains; `KEPT`, `EVEN` and `SURE` came after that,
-and were again fixed on these alone: see docs/decisions/0036 and 0041.
+when all domains had been seen: see docs/decisions/0036 and 0041.
 """
 
 from __future__ import annotations
