@@ -52,7 +52,7 @@ def without(side: Side, name: str) -> Side:
         (domain(0), without(domain(1), "dog"), ("label-space shift",)),
         (without(domain(0), "ant"), without(domain(1), "dog"), ("label-space shift",)),
         (domain(0), (domain(1)[0][:, :9], domain(1)[1]), ("feature-space shift",)),
-        (domain(0), moved(domain(1))[0], ("covariate shift",)),
+        (domain(0), moved(domain(1))[0], ("shift of P(X)",)),
         (domain(0, prior=(0.4, 0.4, 0.1, 0.1)), domain(1, prior=(0.1, 0.1, 0.4, 0.4))[0], ("prior shift",)),
     ],
     ids=["none", "covariate", "prior", "concept", "partial", "open", "features", "covariate-x", "prior-x"],
@@ -106,7 +106,7 @@ def test_a_page_is_written_and_a_finished_run_measures_nothing(
     card = headstart.compare(*pair, out=out, **QUICK)
     assert card.answers["marginal"].judgement == "different" and card.spaces.target.classes == {}
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert "ovariate" in card.case.sentence and card.case.sentence.partition(":")[0] in page
+    assert "covariate shift, if" in card.case.sentence and card.case.sentence.partition(":")[0] in page
     assert page.count("data:image/png") == 16 and "<circle" in page
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
     before = (out / "records.jsonl").read_text()
