@@ -224,10 +224,10 @@ def told_by_class(
     With d the target's shares minus the source's, guessing for each class the domain where it is more frequent is
     right in ½ + ¼ Σ|dⱼ| of the cases. A sum of absolute values is never negative, so noise alone would pass for a
     shift, the more so the smaller it is. So with eⱼ the deviations of the resamples, shifts c dⱼ of every size c ≥ 0
-    are asked whether they would show the sum that was seen: the value is the shift whose median sum, ¼ Σ |c dⱼ + eⱼ|, is
-    that of the data, and the ends are those that would show so much, or so little, in (1 − level)/2 of the cases. None
-    is below chance. The interval is never narrower than by the spread of the sum with two pseudo-groups added (see
-    `evidence.bootstrap`). The p-value is exact: it compares the sum with that of permuted domains.
+    are asked whether they would show the sum that was seen: the value is the shift whose median sum, ¼ Σ |c dⱼ + eⱼ|,
+    is that of the data, and the ends are those that would show so much, or so little, in (1 − level)/2 of the cases.
+    None is below chance. The interval is never narrower than by the spread of the sum with two pseudo-groups added
+    (see `evidence.bootstrap`). The p-value is exact: it compares the sum with that of permuted domains.
 
     Parameters
     ----------
