@@ -20,7 +20,15 @@ UNLABELLED = replace(
     [
         (SAME, "traditional", "inductive", "homogeneous", ()),
         (COVARIATE, "none", "inductive", "homogeneous", ("covariate shift",)),
-        (UNLABELLED, "transductive", "transductive", "unknown", ("covariate shift",)),
+        (UNLABELLED, "transductive", "transductive", "unknown", ("shift of P(X)",)),
+        (replace(COVARIATE, conditional="cannot tell"), "none", "inductive", "homogeneous", ("shift of P(X)",)),
+        (
+            replace(COVARIATE, conditional="different"),
+            "inductive",
+            "inductive",
+            "homogeneous",
+            ("shift of P(X)", "concept shift"),
+        ),
         (replace(SAME, conditional="different"), "inductive", "inductive", "homogeneous", ("concept shift",)),
         (replace(SAME, marginal="different", prior="different"), "none", "inductive", "homogeneous", ("prior shift",)),
         (replace(SAME, label_space="partial"), "inductive", "inductive", "heterogeneous", ("label-space shift",)),
@@ -31,7 +39,7 @@ UNLABELLED = replace(
             "heterogeneous",
             ("feature-space shift",),
         ),
-        (replace(UNLABELLED, source_labels=False), "unsupervised", "unsupervised", "unknown", ("covariate shift",)),
+        (replace(UNLABELLED, source_labels=False), "unsupervised", "unsupervised", "unknown", ("shift of P(X)",)),
         (replace(SAME, source_labels=False, label_space="unknown"), "inductive", "inductive", "unknown", ()),
         (
             replace(SAME, label_space="disjoint", shared=0, marginal="different", given_class="unknown"),
@@ -52,6 +60,27 @@ def test_the_case_is_named(found: Situation, pan: str, zhuang: str, space: str, 
 @pytest.mark.parametrize(("prior", "named"), [("same", "covariate shift"), ("unknown", "covariate or prior shift")])
 def test_what_the_classes_may_explain_is_left_open(prior: Judgement, named: str) -> None:
     assert shifts(replace(SAME, marginal="different", given_class="cannot tell", prior=prior)) == (named,)
+
+
+@pytest.mark.parametrize(
+    ("conditional", "headline"),
+    [
+        ("same", "Covariate shift"),
+        ("cannot tell", "Shift of P(X) (covariate shift, if P(Y|X) is the same)"),
+        ("unknown", "Shift of P(X) (covariate shift, if P(Y|X) is the same)"),
+        ("different", "Shift of P(X) and concept shift"),
+    ],
+)
+def test_covariate_shift_is_said_only_where_the_conditional_is_the_same(conditional: Judgement, headline: str) -> None:
+    case = name_case(replace(COVARIATE, conditional=conditional))
+    assert case.sentence.partition(": ")[0] == headline
+    assert ("covariate shift" in case.shifts) == (conditional == "same")
+
+
+def test_what_neither_the_classes_nor_the_conditional_tell() -> None:
+    found = replace(SAME, marginal="different", given_class="cannot tell", prior="unknown", conditional="cannot tell")
+    headline = name_case(found).sentence.partition(": ")[0]
+    assert headline == "Shift of P(X) (covariate or prior shift, if P(Y|X) is the same)"
 
 
 def test_a_size_is_judged_by_its_whole_interval() -> None:

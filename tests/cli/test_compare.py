@@ -62,7 +62,8 @@ def test_a_users_mistakes(refused: Callable[..., str], halves: tuple[Path, Path]
     source, target = halves
     (tmp_path / "vacant").mkdir()
     assert "vacant" in refused(source, tmp_path / "vacant", *QUICK)
-    assert "nowhere" in refused(tmp_path / "nowhere", target, *QUICK)
+    assert "nowhere" in refused(tmp_path / "nowhere", target, "--out", tmp_path / "run", *QUICK)
+    assert not (tmp_path / "run").exists()
     assert "the same" in refused(source, source, *QUICK)
     assert "lies inside" in refused(source, source / "1", *QUICK)
     (tmp_path / "single").mkdir()

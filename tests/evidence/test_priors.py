@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from headstart.evidence.bias_corrected import bias_corrected
-from headstart.evidence.priors import bbse, class_shares, em, estimated_priors
+from headstart.evidence.priors import bbse, class_shares, em, estimated_priors, told_by_class
+from headstart.evidence.two_sample import Told, permutations
 
 
 def test_bbse_by_hand() -> None:
@@ -69,3 +70,28 @@ def test_shares_and_their_difference() -> None:
     assert low[1] == pytest.approx(0.4 - 1.96 * error, abs=0.02) and high[1] == pytest.approx(
         0.4 + 1.96 * error, abs=0.02
     )
+
+
+def told(y: np.ndarray, domain: np.ndarray, k: int, seed: int = 0) -> Told:
+    groups = np.arange(len(y))
+    permuted = permutations(domain, groups, groups % 5, count=99, seed=seed)
+    return told_by_class(y, domain, k, groups=groups, permuted=permuted, seed=seed)
+
+
+def test_equal_priors_are_told_apart_at_chance_never_below() -> None:
+    found = told(np.tile(np.repeat(np.arange(10), 40), 2), np.repeat([0, 1], 400), 10)
+    assert found.value == found.low == 0.5 and 0.5 < found.high < 0.53 and found.p == 1
+
+
+def test_a_built_prior_is_told_by_its_size() -> None:
+    """3 : 1 against 1 : 3: whoever guesses by the class is right in three of four cases."""
+    found = told(np.repeat([0, 1, 0, 1], [150, 50, 50, 150]), np.repeat([0, 1], 200), 2)
+    assert found.value == pytest.approx(0.75, abs=0.01) and 0.66 < found.low < 0.73 and 0.77 < found.high < 0.84
+
+
+def test_without_a_shift_of_the_prior_none_is_shown() -> None:
+    found = []
+    for seed in range(60):
+        y = np.random.default_rng(seed).integers(10, size=400)
+        found.append(told(y, np.repeat([0, 1], 200), 10, seed))
+    assert sum(one.low > 0.5 for one in found) <= 6 and sum(one.p <= 0.05 for one in found) <= 8

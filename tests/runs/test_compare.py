@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import headstart
-from headstart.errors import DataError, OptionError, RunError
+from headstart.errors import DataError, HeadstartError, OptionError, RunError
 from headstart.records import Journal
 from headstart.runs import comparing
 from headstart.runs.compared import Card
@@ -52,7 +52,7 @@ def without(side: Side, name: str) -> Side:
         (domain(0), without(domain(1), "dog"), ("label-space shift",)),
         (without(domain(0), "ant"), without(domain(1), "dog"), ("label-space shift",)),
         (domain(0), (domain(1)[0][:, :9], domain(1)[1]), ("feature-space shift",)),
-        (domain(0), moved(domain(1))[0], ("covariate shift",)),
+        (domain(0), moved(domain(1))[0], ("shift of P(X)",)),
         (domain(0, prior=(0.4, 0.4, 0.1, 0.1)), domain(1, prior=(0.1, 0.1, 0.4, 0.4))[0], ("prior shift",)),
     ],
     ids=["none", "covariate", "prior", "concept", "partial", "open", "features", "covariate-x", "prior-x"],
@@ -106,7 +106,7 @@ def test_a_page_is_written_and_a_finished_run_measures_nothing(
     card = headstart.compare(*pair, out=out, **QUICK)
     assert card.answers["marginal"].judgement == "different" and card.spaces.target.classes == {}
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert "ovariate" in card.case.sentence and card.case.sentence.partition(":")[0] in page
+    assert "covariate shift, if" in card.case.sentence and card.case.sentence.partition(":")[0] in page
     assert page.count("data:image/png") == 16 and "<circle" in page
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
     before = (out / "records.jsonl").read_text()
@@ -136,6 +136,39 @@ def test_an_interrupted_comparison_ends_with_the_same_numbers(pair: tuple[Path, 
     next(pair[1].iterdir()).unlink()
     with pytest.raises(RunError, match="changed"):
         headstart.compare(*pair, out=tmp_path / "run", **QUICK)
+
+
+def test_what_holds_the_targets_classes_is_marked_as_reading_them(digits_folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    for path in sorted(digits_folder.rglob("*.png"))[::2]:
+        place = other / f"class-{path.parent.name}" / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(place)
+    headstart.compare(digits_folder, other, out=tmp_path / "run", **QUICK)
+    records = {record.key: record for record in Journal(tmp_path / "run" / "records.jsonl")}
+    naming = {key for key, record in records.items() if "class-" in record.to_json()}
+    assert {"data", "pictures", "labels"} <= naming
+    assert all(records[key].reads_target_labels for key in naming)
+    assert not records["marginal"].reads_target_labels
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"source": "nowhere"}, {"target": "nowhere"}, {"target": "few"}, {"mapping": {"cow": "horse"}}],
+    ids=["source", "target", "few", "mapping"],
+)
+def test_a_mistake_leaves_no_folder_behind(pair: tuple[Path, Path], tmp_path: Path, wrong: dict[str, Any]) -> None:
+    (tmp_path / "few").mkdir()
+    next(pair[1].iterdir()).rename(tmp_path / "few" / "one.png")
+    asked: dict[str, Any] = {"source": pair[0], "target": pair[1]} | QUICK
+    given = {key: tmp_path / value if isinstance(value, str) else value for key, value in wrong.items()}
+    for there in (False, True):
+        if there:
+            (tmp_path / "run").mkdir()
+        with pytest.raises(HeadstartError):
+            headstart.compare(**(asked | given), out=tmp_path / "run")
+        assert (tmp_path / "run").exists() == there
+    headstart.compare(**asked, out=tmp_path / "run")
 
 
 def _numbers(card: Card) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.advice.situation import Situation, shifts
+from headstart.advice.situation import SHIFT_OF_X, Situation, assumed, shifts
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ def name_case(found: Situation) -> Case:
     >>> rest = dict(conditional="unknown", label_space="unknown", source_labels=True, target_labels=False, overlap=True)
     >>> case = name_case(Situation(**seen, **rest))
     >>> case.pan_yang, case.zhuang, case.space, case.shifts
-    ('transductive', 'transductive', 'unknown', ('covariate shift',))
+    ('transductive', 'transductive', 'unknown', ('shift of P(X)',))
+    >>> case.sentence
+    'Shift of P(X) (covariate shift, if P(Y|X) is the same): transductive transfer.'
     """
     pan, zhuang, space = _pan_yang(found), _zhuang(found), _space(found)
     named = shifts(found)
@@ -93,7 +95,8 @@ def _sentence(found: Situation, pan: str, zhuang: str, space: str, named: tuple[
     )
     kind = f"{space} " if space != "unknown" and pan != "traditional" else ""
     if named:
-        what = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+        told_of = [f"{name} ({assumed(found)})" if name == SHIFT_OF_X and assumed(found) else name for name in named]
+        what = " and ".join(filter(None, (", ".join(told_of[:-1]), told_of[-1])))
     elif "cannot tell" in (found.marginal, found.given_class, found.prior, found.conditional):
         what = "no shift is shown, nor that there is none"
     else:

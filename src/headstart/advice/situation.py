@@ -11,6 +11,9 @@ Relation = Literal["same", "partial", "open", "open partial", "disjoint", "unkno
 SEPARATE = 0.95
 """Accuracy in telling the domains apart from which on they hardly overlap: nine in ten images have no counterpart."""
 
+SHIFT_OF_X = "shift of P(X)"
+"""Its name where P(Y|X) is not shown to be the same."""
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -62,21 +65,35 @@ def judge(low: float | None, high: float | None, *, chance: float, tolerance: fl
 def shifts(found: Situation) -> tuple[str, ...]:
     """The field's names of what differs; none where nothing is shown to differ.
 
-    Covariate shift is a change of P(X) that the class prior does not explain; prior (target, label) shift one of P(Y);
-    concept shift one of P(Y|X). After Moreno-Torres et al., *A Unifying View on Dataset Shift*, 2012.
+    Covariate shift is a change of P(X) that the class prior does not explain, while P(Y|X) stays the same: where the
+    latter is not shown, only a shift of P(X) is. Prior (target, label) shift is one of P(Y), concept shift one of
+    P(Y|X). After Moreno-Torres et al., *A Unifying View on Dataset Shift*, 2012.
     """
     named = (
         ("feature-space shift", found.feature_space == "different"),
         ("label-space shift", found.label_space not in ("same", "unknown")),
         ("prior shift", found.prior == "different"),
-        (_of_images(found), bool(_of_images(found))),
+        (_of_images(found) if found.conditional == "same" else SHIFT_OF_X, bool(_of_images(found))),
         ("concept shift", found.conditional == "different"),
     )
     return tuple(name for name, holds in named if holds)
 
 
+def assumed(found: Situation) -> str:
+    """What a shift of P(X) would be called if P(Y|X) were known to be the same; empty where that is not in question.
+
+    >>> assumed(Situation("same", "different", "different", "same", "cannot tell", "same", 5, True, True, True))
+    'covariate shift, if P(Y|X) is the same'
+    """
+    named = _of_images(found) if found.conditional in ("cannot tell", "unknown") else ""
+    return f"{named}, if P(Y|X) is the same" if named else ""
+
+
 def _of_images(found: Situation) -> str:
-    """What a shift of P(X) is called, once what the classes explain is taken out of it; empty where none is shown."""
+    """What a shift of P(X) is called, once what the classes explain is taken out of it, if P(Y|X) is the same.
+
+    Empty where none is shown.
+    """
     if found.given_class == "different":
         return "covariate shift"
     # Without a class in common nobody can tell what of P(X) is the classes' doing.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from headstart.backbones import resolve
 from headstart.data import MAX_PIXELS
-from headstart.errors import DataError, OptionError, RunError
+from headstart.errors import DataError, HeadstartError, OptionError, RunError
 from headstart.problem import Labelled, Unlabelled, features, labelled_arrays, read_either, unlabelled_arrays
 from headstart.records import Journal, Record
 from headstart.report import draw
@@ -85,9 +86,11 @@ def compare(
     _refuse_nested(source, target)
     question = _question(asked, source, target, tolerance, pairs=pairs, mapping=mapping or {}, labels=target_labels)
     folder = Path(out).expanduser() if out is not None else None
-    journal = _journal(folder, source, target, question)
     one, other = _read(source, labels=True), _read(target, labels=target_labels)
-    gathered, print_ = _gather(one, other, asked, pairs=pairs, mapping=mapping or {}, progress=progress)
+    with _nothing_left(folder):
+        # Opened before any image is read, so that a folder that cannot be used is refused at once.
+        journal = _journal(folder, source, target, question)
+        gathered, print_ = _gather(one, other, asked, pairs=pairs, mapping=mapping or {}, progress=progress)
     _plan(journal, question, print_, folder=folder)
     keeper = Keeper(journal, print_, asked.backbones[0], seed, progress)
     card = _card(keeper, gathered, folder=folder, tolerance=share)
@@ -96,11 +99,25 @@ def compare(
     return card
 
 
+@contextmanager
+def _nothing_left(folder: Path | None) -> Iterator[None]:
+    """Where a mistake ends the run before its first record, take away the folder that was made for it."""
+    new = folder is not None and not folder.exists()
+    try:
+        yield
+    except HeadstartError:
+        if folder is not None and new and folder.is_dir():
+            # Only an empty folder goes: whatever else came into it stays.
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
 def _card(keeper: Keeper, found: _Gathered, *, folder: Path | None, tolerance: float) -> Card:
     """Every measurement that is not recorded yet, and the conclusion from all of them."""
     sides, names, seed = found.sides, found.known.spaces, keeper.seed
     oracle = sides.labelled(1)
-    spaces = keeper.measured("data", Spaces, lambda: found.spaces)
+    spaces = keeper.measured("data", Spaces, lambda: found.spaces, oracle=oracle)
     marginal = _marginal(keeper, found, folder)
     labels = prior = given = heads = None
     if names is not None:
@@ -135,7 +152,12 @@ def _marginal(keeper: Keeper, found: _Gathered, folder: Path | None) -> Marginal
     def measure() -> Marginal:
         told, rows, separation = comparing.marginal(found.sides, seed=keeper.seed)
         if folder is not None:
-            keeper.measured("pictures", Pictures, lambda: pictured(folder, found.read, found.sides, rows, separation))
+            keeper.measured(
+                "pictures",
+                Pictures,
+                lambda: pictured(folder, found.read, found.sides, rows, separation),
+                oracle=found.sides.labelled(1),
+            )
         return told
 
     return keeper.measured("marginal", Marginal, measure)

@@ -12,7 +12,7 @@ from headstart.evidence.bootstrap import Difference, interval, paired
 from headstart.evidence.class_means import mutual_nearest
 from headstart.evidence.crossing_heads import best_penalty, cross_fitted
 from headstart.evidence.mmd import mmd_test
-from headstart.evidence.priors import class_shares, estimated_priors
+from headstart.evidence.priors import class_shares, estimated_priors, told_by_class
 from headstart.evidence.two_sample import BALANCED, Layout, Separation, classifier_test
 from headstart.problem import LabelSpaces
 from headstart.runs.compared import LEVEL, GivenClass, Heads, Labels, Marginal, Prior
@@ -81,11 +81,9 @@ def known_prior(sides: Sides, spaces: LabelSpaces, *, seed: int) -> Prior | None
     here = sides.subset(np.flatnonzero(np.isin(sides.y, shared)))
     if len(shared) < 2 or min((here.domain == side).sum() for side in (0, 1)) < 2:
         return None
-    rows = equal_rows(here, most=len(here.domain), seed=seed)
     y, k = np.searchsorted(sorted(shared), here.y), len(shared)
-    layout = here.layout(rows, count=PERMUTATIONS, seed=seed)
-    onehot = np.eye(k, dtype=np.float32)[y[rows]]
-    told = classifier_test({"class": onehot}, layout, level=LEVEL, seed=seed).cuts[0]
+    permuted = here.layout(np.arange(len(y)), count=PERMUTATIONS, seed=seed).permuted
+    told = told_by_class(y, here.domain, k, groups=here.groups, permuted=permuted, level=LEVEL, seed=seed)
     shares, low, high = class_shares(y, here.domain, k, groups=here.groups, level=LEVEL, seed=seed)
     each = [tuple(part.tolist()) for part in (shares[0], shares[1], low, high)]
     names = tuple(sides.classes[number] for number in sorted(shared))
