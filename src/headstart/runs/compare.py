@@ -20,7 +20,7 @@ from headstart.runs import comparing, gathering
 from headstart.runs.compared import Card, GivenClass, Heads, Labels, Marginal, Prior, Spaces, Verdict
 from headstart.runs.concluding import conclude
 from headstart.runs.fit import torch_device
-from headstart.runs.folder import open_journal
+from headstart.runs.folder import open_journal, refuse_nested
 from headstart.runs.gathering import Known, Surveyed
 from headstart.runs.keeping import Keeper
 from headstart.runs.machine import cache_folder, machine
@@ -83,7 +83,8 @@ def compare(
     """
     asked = _asked(source, target, backbone=backbone, seed=seed, size=size, device=device, max_pixels=max_pixels)
     share = _share(tolerance)
-    _refuse_nested(source, target)
+    if isinstance(source, Path | str) and isinstance(target, Path | str):
+        refuse_nested(Path(source), Path(target))
     question = _question(asked, source, target, tolerance, pairs=pairs, mapping=mapping or {}, labels=target_labels)
     folder = Path(out).expanduser() if out is not None else None
     one, other = _read(source, labels=True), _read(target, labels=target_labels)
@@ -235,18 +236,6 @@ def _share(tolerance: float) -> float:
 
 def _name(given: Given) -> str:
     return text_of(given) if isinstance(given, Path | str) else "arrays"
-
-
-def _refuse_nested(source: Given, target: Given) -> None:
-    """One domain in both places, or one inside the other, would be compared with itself."""
-    if not (isinstance(source, Path | str) and isinstance(target, Path | str)):
-        return
-    one, other = Path(text_of(source)), Path(text_of(target))
-    if one == other:
-        raise DataError(f"Source and target are the same: {one}.", "Name two different folders or tables.")
-    for inner, outer in ((one, other), (other, one)):
-        if inner.is_relative_to(outer) and outer.is_dir() and inner.is_dir():
-            raise DataError(f"{inner} lies inside {outer}.", "Name two folders of which neither holds the other.")
 
 
 def _question(
