@@ -21,6 +21,8 @@ def resident():
 
 
 size = 8 * 2**20
+large = np.ones(3 * size, dtype=np.uint8)
+del large  # from now on glibc takes blocks of this size from the heap
 with returning_memory():
     before = resident()
     kept, freed = [], []
