@@ -239,6 +239,7 @@ def subset(case: str, n: int, seed: int) -> tuple[Path, Test]:
         test = np.array([i for i, part in enumerate(labelled.parts or ()) if part == "test"])
     else:
         train, val, test = split_of(labelled, n, seed)
+    RUNS.mkdir(parents=True, exist_ok=True)
     table = RUNS / f"{case}-{n}-{seed}.csv"
     names = labelled.task.classes
     with table.open("w") as file:
