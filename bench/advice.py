@@ -137,7 +137,7 @@ def brute_force(case: str, n: int, seed: int) -> Row:
             if row == "scratch" and seed not in GRID["scratch_seeds"]:
                 continue
             one = replace(context, journal=Journal(folder / f"{backbone.rpartition('/')[2]}.jsonl"))
-            record = run_candidate(one, prepared, plan, row=TABLE[row], source=source)
+            record = run_candidate(one, prepared, plan, row=TABLE[row], source=source, raced=False)
             indices, shares = kept_predictions(folder / record.detail["predictions"])
             key = row if backbone == name else f"{row}/{backbone}"
             found[key] = {
