@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from headstart.advice.situation import Situation
+from headstart.strategies import ADAPTATIONS
 
 Family = Literal["instance", "feature", "parameter", "relation"]
 Verdict = Literal["applies", "assumes", "restricted", "idle", "refused"]
@@ -136,37 +137,46 @@ _DEEP = ("images", *_ALIGN)
 _SELF = ("images", "one feature space", "source labels", "shared classes", "a shift of P(X)", "same P(Y|X)")
 _LABELLED = ("images", "one feature space", "target labels")
 
-_ROWS: tuple[tuple[str, str, Family, str, tuple[str, ...]], ...] = (
-    ("bbse", "class weights from BBSE or EM", "instance", "Lipton 2018, Saerens 2002",
+_ROWS: tuple[tuple[str, str, Family, tuple[str, ...]], ...] = (
+    ("bbse", "class weights from BBSE or EM", "instance",
      ("one feature space", "source labels", "shared classes", "a shift of P(Y)", "same P(X|Y)")),
-    ("density_ratio", "density ratio by a classifier of domains", "instance", "Bickel 2009", _WEIGHTS),
-    ("kmm", "kernel mean matching", "instance", "Huang 2007", _WEIGHTS),
-    ("kliep", "KLIEP", "instance", "Sugiyama 2008", _WEIGHTS),
-    ("tradaboost", "TrAdaBoost", "instance", "Dai 2007",
+    ("density_ratio", "density ratio by a classifier of domains", "instance", _WEIGHTS),
+    ("kmm", "kernel mean matching", "instance", _WEIGHTS),
+    ("kliep", "KLIEP", "instance", _WEIGHTS),
+    ("tradaboost", "TrAdaBoost", "instance",
      ("one feature space", "source labels", "target labels", "shared classes")),
-    ("coral", "CORAL", "feature", "Sun 2016", _ALIGN),
-    ("subspace", "subspace alignment", "feature", "Fernando 2013", _ALIGN),
-    ("tca", "transfer component analysis", "feature", "Pan 2011", _ALIGN),
-    ("ot", "optimal transport", "feature", "Courty 2017", _ALIGN),
-    ("dann", "DANN", "feature", "Ganin 2016", _DEEP),
-    ("cdan", "CDAN", "feature", "Long 2018", _DEEP),
-    ("dan", "DAN", "feature", "Long 2015", _DEEP),
-    ("jan", "JAN", "feature", "Long 2017", _DEEP),
-    ("deep_coral", "Deep CORAL", "feature", "Sun & Saenko 2016", _DEEP),
-    ("mcc", "minimum class confusion", "feature", "Jin 2020", _SELF),
-    ("mdd", "margin disparity discrepancy", "feature", "Zhang 2019", _DEEP),
-    ("adabn", "adaptive batch normalisation", "feature", "Li 2017",
+    ("coral", "CORAL", "feature", _ALIGN),
+    ("subspace", "subspace alignment", "feature", _ALIGN),
+    ("tca", "transfer component analysis", "feature", _ALIGN),
+    ("transport", "optimal transport", "feature", _ALIGN),
+    ("dann", "DANN", "feature", _DEEP),
+    ("cdan", "CDAN", "feature", _DEEP),
+    ("dan", "DAN", "feature", _DEEP),
+    ("jan", "JAN", "feature", _DEEP),
+    ("deep_coral", "Deep CORAL", "feature", _DEEP),
+    ("mcc", "minimum class confusion", "feature", _SELF),
+    ("mdd", "margin disparity discrepancy", "feature", _DEEP),
+    ("adabn", "adaptive batch normalisation", "feature",
      ("images", "one feature space", "source labels", "a shift of P(X)", "same P(Y|X)", "same P(Y)")),
-    ("manifold_alignment", "manifold alignment over shared classes", "feature", "Wang & Mahadevan 2011",
+    ("manifold_alignment", "manifold alignment over shared classes", "feature",
      ("two feature spaces", "source labels", "target labels", "shared classes")),
-    ("pseudo_labels", "pseudo-labels", "parameter", "Lee 2013", _SELF),
-    ("mean_teacher", "mean teacher", "parameter", "French 2018", _SELF),
-    ("shot", "SHOT", "parameter", "Liang 2020", (*_SELF, "same P(Y)")),
-    ("finetune", "fine-tuning", "parameter", "Yosinski 2014", _LABELLED),
-    ("l2sp", "L2-SP", "parameter", "Li 2018", _LABELLED),
+    ("pseudo_labels", "pseudo-labels", "parameter", _SELF),
+    ("mean_teacher", "mean teacher", "parameter", _SELF),
+    ("shot", "SHOT", "parameter", (*_SELF, "same P(Y)")),
+    ("finetune", "fine-tuning", "parameter", _LABELLED),
+    ("l2sp", "L2-SP", "parameter", _LABELLED),
 )  # fmt: skip
 
-METHODS: dict[str, Method] = {row[0]: Method(*row) for row in _ROWS}
+_PAPERS = {
+    "bbse": "Lipton et al. 2018, Saerens et al. 2002",
+    "manifold_alignment": "Wang & Mahadevan 2011",
+    "finetune": "Yosinski et al. 2014",
+} | {row.name: row.paper for row in ADAPTATIONS.values()}
+
+METHODS: dict[str, Method] = {
+    name: Method(name, title, family, _PAPERS[name], needs) for name, title, family, needs in _ROWS
+}
+"""Under the names of `headstart adapt --method`, where that has them."""
 
 
 def rule(method: Method, found: Situation) -> Ruling:
