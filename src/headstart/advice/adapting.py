@@ -207,7 +207,7 @@ def conclude(standings: Sequence[Standing], chosen: str, basis: Basis, *, margin
     transfer = _transfer(basis, margin)
     said = {"helps": "Adapting helps", "neutral": "Adapting makes no difference", "hurts": "Adapting hurts"}
     word = said.get(transfer, LIKELY if _likely(basis, margin) else "Cannot tell whether adapting helps")
-    sentence = f"{word}: {ADAPTATIONS[chosen].title}, {_points(basis.gain)} over the source's head. It is handed back."
+    sentence = f"{word}: {ADAPTATIONS[chosen].title}, {_points(basis)} over the source's head. It is handed back."
     reasons = [f"The interval rests on {rests_on}.", _bound(basis), _agreement(chosen, preferred)]
     if any(one.name == chosen for one in agreed(standings)):
         reasons.insert(0, _witnesses(standings, chosen))
@@ -313,8 +313,10 @@ def _bound(basis: Basis) -> str:
     )
 
 
-def _points(gain: Difference) -> str:
+def _points(basis: Basis) -> str:
+    gain = basis.gain
     value = f"{100 * gain.value:+.1f} points"
     if gain.low is None or gain.high is None:
         return f"{value} (no interval)"
-    return f"{value} ({LEVEL:.0%} interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
+    what = f"{LEVEL:.0%} interval" if basis.labels else f"expected, {LEVEL:.0%} of built cases"
+    return f"{value} ({what} {100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
