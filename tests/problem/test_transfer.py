@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from headstart.errors import DataError, InternalError, OptionError
-from headstart.problem import Sealed, Transfer, item_names, near_names, read_labelled, read_target, shared_classes
+from headstart.problem import Sealed, Transfer, item_names, label_spaces, read_labelled, read_target, shared_classes
 
 NAMES = ["cat", "dog"] * 10
 
@@ -51,7 +51,7 @@ def test_copies_are_not_drawn_twice_and_too_few_are_named() -> None:
 
 def test_classes_are_shared_by_name_and_near_names_are_only_offered() -> None:
     assert shared_classes(["a", "b", "c"], ["c", "b", "z"]) == ("b", "c")
-    assert near_names(["Guinea pig"], ["guinea_pig"]) == [("Guinea pig", "guinea_pig")]
+    assert label_spaces(["Guinea pig"], ["guinea_pig"]).near == (("Guinea pig", "guinea_pig"),)
     with pytest.raises(DataError, match="No class has the same name") as refused:
         shared_classes(["Cat", "Dog"], ["cat", "dog"])
     assert "Cat = cat" in refused.value.remedy

@@ -7,7 +7,7 @@ from headstart.problem.labels import LabelSpaces, label_spaces, renamed
 from headstart.problem.pairing import together
 from headstart.problem.read import labelled_arrays, read_labelled, read_unlabelled
 from headstart.problem.target import PAIRS, item_names, read_target
-from headstart.problem.transfer import Sealed, Transfer, near_names, shared_classes
+from headstart.problem.transfer import Sealed, Transfer, shared_classes
 
 __all__ = [
     "PAIRS",
@@ -22,7 +22,6 @@ __all__ = [
     "item_names",
     "label_spaces",
     "labelled_arrays",
-    "near_names",
     "read_either",
     "read_labelled",
     "read_target",

@@ -9,6 +9,7 @@ import numpy as np
 
 from headstart.errors import DataError, InternalError
 from headstart.problem.domain import Labelled, Unlabelled
+from headstart.problem.labels import label_spaces
 from headstart.problem.rows import few as first_few
 
 
@@ -108,7 +109,7 @@ def shared_classes(source: Sequence[str], target: Sequence[str]) -> tuple[str, .
 
     Raises
     ------
-    DataError : fewer than two; names that differ in case or separators only are offered, never taken for the same.
+    DataError : fewer than two; names that differ in spelling only are offered, never taken for the same.
 
     Examples
     --------
@@ -120,21 +121,7 @@ def shared_classes(source: Sequence[str], target: Sequence[str]) -> tuple[str, .
         return both
     said = f"{len(both)} class" if both else "No class"
     fact = f"{said} has the same name in the source ({first_few(source)}) and in the target ({first_few(target)})."
-    near = near_names(source, target)
+    near = label_spaces(source, target).near
     offered = first_few([f"{a} = {b}" for a, b in near])
     remedy = f"If these are the same, rename the target's folders: {offered}." if near else "Name them alike."
     raise DataError(fact, remedy)
-
-
-def near_names(source: Sequence[str], target: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of classes whose names differ in case, spaces, hyphens and underscores only.
-
-    >>> near_names(["Guinea pig", "ant"], ["guinea_pig", "ant"])
-    [('Guinea pig', 'guinea_pig')]
-    """
-
-    def plain(name: str) -> str:
-        return "".join(name.casefold().replace("_", " ").replace("-", " ").split())
-
-    by_plain = {plain(name): name for name in target}
-    return [(a, b) for a in source if (b := by_plain.get(plain(a))) is not None and a != b]

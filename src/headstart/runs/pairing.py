@@ -13,11 +13,11 @@ from headstart.data.allot import allot
 from headstart.data.duplicates import Duplicates
 from headstart.data.splits import Split
 from headstart.errors import DataError
-from headstart.problem import Labelled, Sealed, Task, Transfer, Unlabelled, item_names, near_names, shared_classes
+from headstart.problem import Labelled, Sealed, Task, Transfer, Unlabelled, item_names, label_spaces, shared_classes
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared
 from headstart.runs.options import Adapting
-from headstart.runs.preparing import LISTED
+from headstart.runs.preparing import LISTED, refuse_broken
 
 FEWEST = 20
 """Target images that can be read, at the least."""
@@ -116,10 +116,8 @@ def _target(
 def _look(context: Context, domain: Any) -> Survey:
     options = context.options
     looked = survey(domain, options.size, cache=context.cache, max_pixels=options.max_pixels, progress=context.progress)
-    if options.strict and looked.broken:
-        index, reason = looked.broken[0]
-        fact = f"{domain.label_of(index)} cannot be used: {reason}; {len(looked.broken)} such file(s) in all."
-        raise DataError(fact, "Repair or remove them, or leave --strict out to have them named and left out.")
+    if options.strict:
+        refuse_broken(domain, looked)
     return looked
 
 
@@ -133,7 +131,7 @@ def _restricted(source: Labelled, sealed: Sealed) -> tuple[Labelled, list[str]]:
         notes.append(f"The target has no {_some(ours)}: source images of these were left out.")
     if theirs:
         notes.append(f"The source has no {_some(theirs)}: the model cannot name these, and gives them another name.")
-    if near := near_names(ours, theirs):
+    if near := label_spaces(ours, theirs).near:
         pairs = ", ".join(f"{a} = {b}" for a, b in near)
         notes.append(
             f"Names that differ little were taken for different classes: {pairs}. Rename them if they are one."

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data import DECODE_VERSION, find_duplicates, merge_groups, split, survey
+from headstart.data import DECODE_VERSION, Survey, find_duplicates, merge_groups, split, survey
 from headstart.errors import DataError
-from headstart.problem import Labelled
+from headstart.problem import Domain, Labelled
 from headstart.records import Record, writing
 from headstart.runs.context import Context, Prepared
 from headstart.runs.options import Reading
@@ -37,10 +37,8 @@ def read(labelled: Labelled, asked: Reading, *, cache: Path, progress: Callable[
     DataError : too few usable images in a class; or broken ones, where `strict` was asked for.
     """
     looked = survey(labelled.x, asked.size, cache=cache, max_pixels=asked.max_pixels, progress=progress)
-    if asked.strict and looked.broken:
-        index, reason = looked.broken[0]
-        fact = f"{labelled.x.label_of(index)} cannot be used: {reason}; {len(looked.broken)} such file(s) in all."
-        raise DataError(fact, "Repair or remove them, or leave --strict out to have them named and left out.")
+    if asked.strict:
+        refuse_broken(labelled.x, looked)
     duplicates = find_duplicates(looked)
     groups = merge_groups(duplicates.groups, labelled.x.groups)
     parts = split(
@@ -53,6 +51,19 @@ def read(labelled: Labelled, asked: Reading, *, cache: Path, progress: Callable[
         classes=labelled.task.classes,
     )
     return Prepared(labelled, looked, duplicates, groups, parts, looked.fingerprint(labelled.y))
+
+
+def refuse_broken(domain: Domain, looked: Survey) -> None:
+    """What ``--strict`` asks for.
+
+    Raises
+    ------
+    DataError : an image cannot be used.
+    """
+    if looked.broken:
+        index, reason = looked.broken[0]
+        fact = f"{domain.label_of(index)} cannot be used: {reason}; {len(looked.broken)} such file(s) in all."
+        raise DataError(fact, "Repair or remove them, or leave --strict out to have them named and left out.")
 
 
 def redrawn(prepared: Prepared, asked: Reading) -> Prepared:
