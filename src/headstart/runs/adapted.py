@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from headstart.advice.adapting import Choice
-from headstart.bundle import Predictor
 from headstart.errors import RunError
-from headstart.records import Journal
+from headstart.runs.run import RunFolder
 
 
-@dataclass(frozen=True)
-class AdaptedRun:
-    """The folder that `adapt` wrote.
-
-    Attributes
-    ----------
-    folder : holds the bundle, the records and the page.
-    """
-
-    folder: Path
-
-    @cached_property
-    def records(self) -> Journal:
-        """Everything that was measured; what has read the judged images' labels says ``reads_target_labels``."""
-        return Journal(self.folder / "records.jsonl")
+class AdaptedRun(RunFolder):
+    """The folder that `adapt` wrote."""
 
     @cached_property
     def verdict(self) -> Choice:
@@ -48,16 +32,6 @@ class AdaptedRun:
     def oracle(self) -> dict[str, dict[str, Any]]:
         """By method, the metric on the judged images by their labels; empty unless they were asked for."""
         return {record.strategy: dict(record.metrics) for record in self.records.of("oracle")}
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder / "report.html"
-
-    @cached_property
-    def predictor(self) -> Predictor:
-        """The model, ready to predict."""
-        return Predictor(self.folder)
 
     def to_json(self) -> dict[str, Any]:
         """The run as one document."""

@@ -14,8 +14,8 @@ from headstart.records import Journal
 
 
 @dataclass(frozen=True)
-class Run:
-    """The folder that `fit` wrote.
+class RunFolder:
+    """What a command wrote that hands a model back.
 
     Attributes
     ----------
@@ -26,8 +26,22 @@ class Run:
 
     @cached_property
     def records(self) -> Journal:
-        """Everything that was measured."""
+        """Everything that was measured; what has read labels to report only says ``reads_target_labels``."""
         return Journal(self.folder / "records.jsonl")
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The model, ready to predict."""
+        return Predictor(self.folder)
+
+
+class Run(RunFolder):
+    """The folder that `fit` wrote."""
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -43,13 +57,3 @@ class Run:
         """Metrics of the final model on the test part; empty where there was none."""
         record = self.records.get("test")
         return dict(record.metrics) if record else {}
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder / "report.html"
-
-    @cached_property
-    def predictor(self) -> Predictor:
-        """The model, ready to predict."""
-        return Predictor(self.folder)
