@@ -23,9 +23,10 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
-    def tensor(self, pixels: np.ndarray | Tensor) -> Tensor:
-        """uint8 (n, size, size, 3) → float32 (n, 3, size, size), normalised."""
-        x = torch.as_tensor(pixels).permute(0, 3, 1, 2).float() / 255
+    def tensor(self, pixels: np.ndarray | Tensor, *, device: torch.device | None = None) -> Tensor:
+        """uint8 (n, size, size, 3) → float32 (n, 3, size, size), normalised; on `device`, by default where it is."""
+        x = torch.as_tensor(pixels)
+        x = (x if device is None else x.to(device)).permute(0, 3, 1, 2).float() / 255
         mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (self.mean, self.std))
         return (x - mean) / std
 

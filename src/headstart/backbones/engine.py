@@ -36,8 +36,7 @@ class EagerEngine:
     def __call__(self, pixels: np.ndarray) -> Pooled:
         """As `Engine` says."""
         with torch.inference_mode():
-            x = torch.from_numpy(pixels).to(self._device)
-            pooled = self._backbone(self._backbone.preprocessing.tensor(x))
+            pooled = self._backbone(self._backbone.preprocessing.tensor(pixels, device=self._device))
         return {cut: z.cpu().numpy() for cut, z in zip(self._backbone.cuts, pooled, strict=True)}
 
 
@@ -60,7 +59,7 @@ class HalfEngine:
     def __call__(self, pixels: np.ndarray) -> Pooled:
         """As `Engine` says."""
         with torch.inference_mode():
-            x = self._backbone.preprocessing.tensor(torch.from_numpy(pixels).to(self._device))
+            x = self._backbone.preprocessing.tensor(pixels, device=self._device)
             pooled = self._backbone(x.to(torch.bfloat16, memory_format=torch.channels_last))
         return {cut: z.float().cpu().numpy() for cut, z in zip(self._backbone.cuts, pooled, strict=True)}
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from headstart.advice.adapting import LEVEL, SOURCE, Basis, Standing, choose, conclude, expected, standing, votes
 from headstart.backbones import Transferred
-from headstart.data.batches import Batches
+from headstart.data.domains import UnlabelledBatches
 from headstart.evidence import METRICS, Difference, interval, paired, simultaneous, softmax
 from headstart.problem import Sealed
 from headstart.records import Record
@@ -97,14 +97,9 @@ def judge_final(context: Context, both: Both, model: Transferred, *, chosen: str
         return finished
     started = time.perf_counter()
     looked, judged = both.target.survey, both.target.judged
-    keys = [looked.ids[i] for i in judged]
-
-    def prepare(pixels: np.ndarray) -> torch.Tensor:
-        return model.backbone.preprocessing.tensor(torch.from_numpy(pixels).to(context.device))
-
-    blank = np.zeros(len(looked), np.int64)
-    batches = Batches(looked.pixels, prepare, judged, blank[judged], 64, keys)
-    shares = softmax(predict_logits(model.to(context.device), batches))
+    prepare = partial(model.backbone.preprocessing.tensor, device=context.device)
+    images = UnlabelledBatches(looked.pixels, prepare, judged, 64)
+    shares = softmax(predict_logits(model.to(context.device), images))
     path = "work/final-predictions.safetensors"
     keep_predictions(context.folder / path, judged, shares)
     same = float((shares.argmax(1) == _predicted(context, chosen)["judged"].argmax(1)).mean())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -73,10 +74,7 @@ class Prepared:
 
     def batches(self, indices: np.ndarray, preprocessing: Preprocessing, *, size: int, device: torch.device) -> Batches:
         """Images at `indices` with their labels, prepared for a network."""
-
-        def prepare(pixels: np.ndarray) -> torch.Tensor:
-            return preprocessing.tensor(torch.from_numpy(pixels).to(device))
-
+        prepare = partial(preprocessing.tensor, device=device)
         keys = [self.survey.ids[i] for i in indices]
         return Batches(self.survey.pixels, prepare, indices, self.y[indices], size, keys)
 

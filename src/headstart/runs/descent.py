@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from headstart.backbones import Transferred
 from headstart.bundle.check import read_config
@@ -102,9 +102,6 @@ def _test_images(context: Context, folder: Path, earlier: Transferred) -> tuple[
     usable = np.array([i for i, key in enumerate(looked.ids) if key], dtype=np.int64)
     if not len(usable):
         raise RunError(f"no test image of {folder} is left.", "")
-
-    def prepare(pixels: np.ndarray) -> torch.Tensor:
-        return earlier.backbone.preprocessing.tensor(torch.from_numpy(pixels).to(context.device))
-
+    prepare = partial(earlier.backbone.preprocessing.tensor, device=context.device)
     keys = [looked.ids[i] for i in usable]
     return Batches(looked.pixels, prepare, usable, part.y[usable], 64, keys), part.y[usable]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def on_images(context: Context, both: Both, row: Adaptation, start: Start) -> Fi
 def _trained(context: Context, both: Both, row: DeepAdaptation, backbone: str) -> tuple[Transferred, dict[str, Any]]:
     """The network that a row makes, trained unless it is kept; and what is told of its training."""
     folder = context.folder / "work"
-    kept, checkpoint = folder / f"network-{row.name}.safetensors", folder / f"training-{row.name}.pt"
+    kept, checkpoint = folder / f"network-{row.name}.safetensors", folder / f"training-{row.name}.safetensors"
     found = read_arrays(kept)
     if found is None:
         _train(context, both, row, backbone, kept=kept, checkpoint=checkpoint)
@@ -146,10 +147,8 @@ def _passed(context: Context, both: Both, model: Transferred, own: Transferred) 
 
 def _outputs(context: Context, model: Transferred, looked: Survey, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities ``(n, k)`` and features ``(n, d)`` of images, by a network."""
-    of, device = model.backbone.preprocessing, context.device
-    images = UnlabelledBatches(
-        looked.pixels, lambda pixels: of.tensor(torch.from_numpy(pixels).to(device)), rows, BATCH
-    )
+    prepare = partial(model.backbone.preprocessing.tensor, device=context.device)
+    images = UnlabelledBatches(looked.pixels, prepare, rows, BATCH)
     head = model.head
     assert isinstance(head, nn.Linear)
     shares, z = [np.empty((0, head.out_features))], [np.empty((0, head.in_features), np.float32)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from headstart.backbones import Preprocessing
 from headstart.data import Survey
@@ -46,7 +46,7 @@ class SourceImages:
     def batches(self, numbers: np.ndarray, of: Preprocessing, *, size: int, device: torch.device) -> Batches:
         """The images with these numbers (0 … n − 1), prepared for a network."""
         keys = [self.keys[i] for i in numbers]
-        return Batches(self.read, _preparing(of, device), self.indices[numbers], self.y[numbers], size, keys)
+        return Batches(self.read, partial(of.tensor, device=device), self.indices[numbers], self.y[numbers], size, keys)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +64,4 @@ class TargetImages:
 
     def batches(self, of: Preprocessing, *, size: int, device: torch.device) -> UnlabelledBatches:
         """All images, prepared for a network."""
-        return UnlabelledBatches(self.read, _preparing(of, device), self.indices, size, self.keys)
-
-
-def _preparing(of: Preprocessing, device: torch.device) -> Callable[[np.ndarray], Tensor]:
-    return lambda pixels: of.tensor(torch.from_numpy(pixels).to(device))
+        return UnlabelledBatches(self.read, partial(of.tensor, device=device), self.indices, size, self.keys)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from headstart.data.batches import Stream
+from headstart.data.domains import UnlabelledBatches
 from headstart.evidence import fit_temperature, losses, softmax
 
 
@@ -25,7 +26,7 @@ class Scores:
         return float(self.losses.mean())
 
 
-def predict_logits(model: nn.Module, batches: Stream) -> np.ndarray:
+def predict_logits(model: nn.Module, batches: Stream | UnlabelledBatches) -> np.ndarray:
     """(n, k) float32 logits of all images of `batches`, in order; leaves the model's mode alone."""
     was_training = model.training
     model.eval()
