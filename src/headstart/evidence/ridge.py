@@ -36,6 +36,9 @@ SPANNED = 1e-12
 FLOOR = 1e-6
 """Standard deviations below this share of the largest feature's root mean square are rounding noise."""
 
+STILL = 1e-4
+"""So are those below this share of the feature's own: networks in float32 repeat a feature to 10⁻⁵ of it."""
+
 
 @dataclass(frozen=True)
 class Ridge:
@@ -297,6 +300,11 @@ def _inverse(values: Doubles, penalty: float) -> Doubles:
 
 
 def _scale(variance: Doubles, mean: Doubles) -> Doubles:
-    """Standard deviations, floored: what does not vary is divided by something harmless."""
-    floor = FLOOR * float(np.sqrt(np.max(variance + mean**2)))
-    return np.maximum(np.sqrt(np.maximum(variance, 0.0)), floor or 1.0)
+    """Standard deviations, floored: what does not vary is divided by something harmless.
+
+    A feature that varies by no more than its own rounding would pass it on to every head as if it told images apart:
+    it is divided by so much that nothing is left of it.
+    """
+    deviation, size = np.sqrt(np.maximum(variance, 0.0)), np.sqrt(np.maximum(variance, 0.0) + mean**2)
+    floor = FLOOR * float(size.max())
+    return np.where(deviation < STILL * size, size / SPANNED, np.maximum(deviation, floor or 1.0))
