@@ -39,7 +39,7 @@ SURE = 0.9
 LIKELY = "Adapting likely helps, if the target holds its classes about evenly"
 """The most that is said without labels: built cases are no measurement on this target."""
 PER_CHANGE = (0.2, 0.7, 1.8)
-"""Gain in units of (share recovered × share of images named differently): 5 %, 50 % and 95 % of the built cells of decision 0036."""
+"""Gain over (share recovered × share of images named differently): 5, 50, 95 % of the built cells of decision 0036."""
 
 
 @dataclass(frozen=True)
