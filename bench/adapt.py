@@ -4,6 +4,8 @@
 python bench/adapt.py            run the cells of bench/grids/adapt.toml that are not recorded yet
 python bench/adapt.py table      print the table of methods
 python bench/adapt.py choice     print how the automatic choice fared
+
+python bench/adapt.py trained [table|choice]    the same of the methods that train, of its part [trained]
 """
 
 from __future__ import annotations
@@ -21,16 +23,23 @@ import numpy as np
 
 HERE = Path(__file__).parent
 GRID = tomllib.loads((HERE / "grids/adapt.toml").read_text())
-RECORDS = HERE / "records/adapt.jsonl"
 RUNS = HERE / "results/adapt"
 CASES = Path(os.environ.get("CASES_DIR", "~/.cache/headstart-cases")).expanduser()
 COLOURS = np.array([[0.15, 0.75, 0.1], [0.1, 0.2, 0.7], [0.8, 0.1, 0.1]])
 Row = dict[str, Any]
 
 
-def cells() -> list[Row]:
+def records(part: str) -> Path:
+    """Where the cells of a part are written down."""
+    return HERE / f"records/{'-'.join(filter(None, ('adapt', part)))}.jsonl"
+
+
+def cells(part: str) -> list[Row]:
     """Judged pairs without and with labels, then built ones; seed by seed, so that a stopped run is even."""
     found: list[Row] = []
+    if part:
+        pairs = [(source, target, seed) for seed in GRID[part]["seeds"] for source, target in GRID["judged"]]
+        return [{"source": source, "target": target, "seed": seed, "labels": 0} for source, target, seed in pairs]
     for seed in GRID["seeds"]:
         for source, target in GRID["judged"]:
             found += [{"source": source, "target": target, "seed": seed, "labels": n} for n in (0, GRID["labels"])]
@@ -41,22 +50,22 @@ def cells() -> list[Row]:
     return found
 
 
-def run() -> None:
-    """All cells that have no record yet."""
+def run(part: str) -> None:
+    """All cells of a part that have no record yet."""
     from headstart.errors import DataError
     from headstart.runs.machine import machine
 
-    done = [{key: row[key] for key in ("source", "target", "seed", "labels")} for row in recorded()]
-    for cell in cells():
+    done = [{key: row[key] for key in ("source", "target", "seed", "labels")} for row in recorded(part)]
+    for cell in cells(part):
         if cell in done:
             continue
         try:
-            note(cell | measure(cell) | {"machine": machine()})
+            note(part, cell | measure(cell, part) | {"machine": machine()})
         except DataError as error:  # a class may have too few images for so many labels
             print(f"{cell} cannot be run: {error.fact}", file=sys.stderr)
 
 
-def measure(cell: Row) -> Row:
+def measure(cell: Row, part: str) -> Row:
     """One `headstart.adapt`, its labels read in the end."""
     import headstart
 
@@ -64,13 +73,14 @@ def measure(cell: Row) -> Row:
     if cell["source"] == "clipart":
         source, target = halves(cell["target"].partition(", ")[2], seed=seed)
     else:
-        source, target = (part(cell[side], seed=seed) for side in ("source", "target"))
-    name = "-".join(str(cell[key]).replace(", ", "-") for key in ("source", "target", "labels", "seed"))
+        source, target = (at_most(cell[side], seed=seed) for side in ("source", "target"))
+    words = [str(cell[key]).replace(", ", "-") for key in ("source", "target", "labels", "seed")]
     found = headstart.adapt(
         source,
         target,
-        RUNS / name,
+        RUNS / "-".join(filter(None, [*words, part])),
         labels=cell["labels"],
+        methods=(part or "auto",),
         oracle=True,
         backbone=GRID["backbone"],
         size=GRID["size"],
@@ -95,7 +105,7 @@ def measure(cell: Row) -> Row:
     }
 
 
-def part(case: str, *, seed: int) -> Path:
+def at_most(case: str, *, seed: int) -> Path:
     """A table of at most so many images of a case as the grid says, evenly over its classes."""
     from headstart.problem import read_labelled
     from headstart.shallow import evenly
@@ -164,23 +174,24 @@ def table_of(named: list[tuple[Any, str]], path: Path) -> Path:
     return path
 
 
-def recorded() -> list[Row]:
-    """All finished cells."""
-    return [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
+def recorded(part: str) -> list[Row]:
+    """All finished cells of a part."""
+    path = records(part)
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def note(row: Row) -> None:
+def note(part: str, row: Row) -> None:
     """One cell, one line."""
-    with RECORDS.open("a") as file:
+    with records(part).open("a") as file:
         file.write(json.dumps(row) + "\n")
 
 
-def by_pair() -> dict[tuple[str, str, int], list[Row]]:
+def by_pair(part: str) -> dict[tuple[str, str, int], list[Row]]:
     """Finished cells by (source, target, labels), in the order of the grid."""
     pairs: dict[tuple[str, str, int], list[Row]] = {
-        (cell["source"], cell["target"], cell["labels"]): [] for cell in cells()
+        (cell["source"], cell["target"], cell["labels"]): [] for cell in cells(part)
     }
-    for row in recorded():
+    for row in recorded(part):
         pairs[row["source"], row["target"], row["labels"]].append(row)
     return pairs
 
@@ -195,19 +206,18 @@ def gains(rows: list[Row], method: str) -> list[float]:
     return found
 
 
-def table() -> None:
+def table(part: str) -> None:
     """Markdown: source-only, then every method's gain, the mean over seeds (least to most)."""
     from headstart.strategies import ADAPTATIONS
 
-    for (source, target, labels), rows in by_pair().items():
+    for (source, target, labels), rows in by_pair(part).items():
         given = f", {labels} labels a class" if labels else ""
         if not rows:
             print(f"\n{source} → {target}{given}: not run\n")
             continue
         base = 100 * mean(row["methods"]["source_only"]["value"] for row in rows)
-        print(
-            f"\n**{source} → {target}{given}**: source-only {base:.1f} %, {len(rows)} of {len(GRID['seeds'])} seeds\n"
-        )
+        wanted = len((GRID[part] if part else GRID)["seeds"])
+        print(f"\n**{source} → {target}{given}**: source-only {base:.1f} %, {len(rows)} of {wanted} seeds\n")
         print("| method | gain, points: mean (least to most) | seconds |")
         print("|---|---|---|")
         for name in [*(one for one in ADAPTATIONS if one != "source_only"), "chosen", "oracle"]:
@@ -220,14 +230,14 @@ def table() -> None:
                 print(f"| {title} | {mean(apart):+.1f} ({min(apart):+.1f} to {max(apart):+.1f}) | {took} |")
 
 
-def choice() -> None:
+def choice(part: str) -> None:
     """Markdown: the automatic choice against its bars, and whether its verdicts were right."""
     titles = ("pair", "labels", "seeds", "automatic", "oracle", "share", "within a point")
     titles += ("verdicts: helps, of these right", "intervals that held the gain")
     print("| " + " | ".join(titles) + " |")
     print("|---" * len(titles) + "|")
     judged = []
-    for (source, target, labels), rows in by_pair().items():
+    for (source, target, labels), rows in by_pair(part).items():
         if not rows:
             print(f"| {source} → {target} | {labels} | 0 | not run |" + " |" * (len(titles) - 4))
             continue
@@ -253,7 +263,9 @@ def choice() -> None:
 
 
 if __name__ == "__main__":
+    asked = sys.argv[1:]
+    which = asked.pop(0) if asked[:1] == ["trained"] else ""
     jobs = {(): run, ("table",): table, ("choice",): choice}
-    if tuple(sys.argv[1:]) not in jobs:
+    if tuple(asked) not in jobs:
         sys.exit(__doc__)
-    jobs[tuple(sys.argv[1:])]()
+    jobs[tuple(asked)](which)

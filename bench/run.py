@@ -31,6 +31,7 @@ JOBS = (
     "peers.py",
     "ways.py",
     "adapt.py",
+    "adapt.py trained",
     "labels.py",
     "labels.py trained",
     "study.py",
