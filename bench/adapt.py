@@ -6,6 +6,7 @@ python bench/adapt.py table      print the table of methods
 python bench/adapt.py choice     print how the automatic choice fared
 
 python bench/adapt.py trained [table|choice]    the same of the methods that train, of its part [trained]
+python bench/adapt.py auto [table|choice]       the same of what the command does by itself, of its part [auto]
 """
 
 from __future__ import annotations
@@ -37,16 +38,13 @@ def records(part: str) -> Path:
 def cells(part: str) -> list[Row]:
     """Judged pairs without and with labels, then built ones; seed by seed, so that a stopped run is even."""
     found: list[Row] = []
-    if part:
-        pairs = [(source, target, seed) for seed in GRID[part]["seeds"] for source, target in GRID["judged"]]
-        return [{"source": source, "target": target, "seed": seed, "labels": 0} for source, target, seed in pairs]
-    for seed in GRID["seeds"]:
+    built = [("clipart", f"clipart, {kind}") for kind in GRID["built"]]
+    for seed in (GRID[part] if part else GRID)["seeds"]:
         for source, target in GRID["judged"]:
-            found += [{"source": source, "target": target, "seed": seed, "labels": n} for n in (0, GRID["labels"])]
-        built = [
-            {"source": "clipart", "target": f"clipart, {kind}", "seed": seed, "labels": 0} for kind in GRID["built"]
-        ]
-        found += built
+            given = (0,) if part else (0, GRID["labels"])
+            found += [{"source": source, "target": target, "seed": seed, "labels": n} for n in given]
+        if part != "trained":
+            found += [{"source": source, "target": target, "seed": seed, "labels": 0} for source, target in built]
     return found
 
 
@@ -80,7 +78,7 @@ def measure(cell: Row, part: str) -> Row:
         target,
         RUNS / "-".join(filter(None, [*words, part])),
         labels=cell["labels"],
-        methods=(part or "auto",),
+        methods=(part or "features",),
         oracle=True,
         backbone=GRID["backbone"],
         size=GRID["size"],
@@ -264,7 +262,7 @@ def choice(part: str) -> None:
 
 if __name__ == "__main__":
     asked = sys.argv[1:]
-    which = asked.pop(0) if asked[:1] == ["trained"] else ""
+    which = asked.pop(0) if asked[:1] in (["trained"], ["auto"]) else ""
     jobs = {(): run, ("table",): table, ("choice",): choice}
     if tuple(asked) not in jobs:
         sys.exit(__doc__)

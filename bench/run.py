@@ -32,6 +32,7 @@ JOBS = (
     "ways.py",
     "adapt.py",
     "adapt.py trained",
+    "adapt.py auto",
     "labels.py",
     "labels.py trained",
     "study.py",

@@ -56,6 +56,15 @@ def test_two_witnesses_must_agree() -> None:
     assert choose([SOURCE, one("coral", corr_c=0.7, kept=0.62, effective=12.0)]) == "source_only"
 
 
+def test_the_weighted_loss_of_a_row_that_trains_is_compared_with_that_of_fine_tuning() -> None:
+    tuned, aligned = one("finetuned_source", iwv=-0.8), one("dan", corr_c=0.8, iwv=-0.82)
+    assert choose([SOURCE, tuned, aligned]) == "dan"
+    assert choose([SOURCE, tuned, one("dan", corr_c=0.8, iwv=-0.85)]) == "source_only"
+    assert choose([SOURCE, aligned]) == "source_only", "where fine-tuning has not run, with the source's head"
+    assert choose([SOURCE, tuned, one("coral", corr_c=0.8, iwv=-0.82)]) == "source_only"
+    assert choose([SOURCE, tuned, one("mcc", corr_c=0.9, iwv=-0.8)]) == "source_only", "it lowers what is measured"
+
+
 def test_where_the_target_holds_few_classes_the_source_s_head_is_kept() -> None:
     few_classes = [one("source_only", even=0.35, corr_c=0.5), one("coral", corr_c=0.9)]
     assert uneven(few_classes) and choose(few_classes) == "source_only"

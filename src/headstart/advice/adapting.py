@@ -3,7 +3,7 @@
 A rule of this file sees what `Standing` holds, and that holds no label of the judged images: a record that has read
 them is refused where standings are made. Its numbers were fixed on built corruptions (blur, noise, contrast, colour)
 and on halves of one domain, and frozen before it was tried on other domains; `KEPT`, `EVEN` and `SURE` came after that,
-when all domains had been seen: see docs/decisions/0036 and 0041.
+when all domains had been seen, and so did `TRAINED`: see docs/decisions/0036, 0041 and 0042.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from headstart.strategies import ADAPTATIONS
 Transfer = Literal["helps", "neutral", "hurts", "cannot_tell"]
 
 SOURCE = "source_only"
+TRAINED = "finetuned_source"
+"""Whose loss that of a row that trains is compared with: a network is surer than a head on stored features."""
 LEVEL = 0.9
 """Level of the verdict's interval."""
 RECOVERED = 0.10
@@ -148,13 +150,15 @@ def uneven(standings: Sequence[Standing]) -> bool:
 def agreed(standings: Sequence[Standing]) -> list[Standing]:
     """Methods on which a witness on the target and one on the source agree, the best first.
 
-    The target's is the class correlation, which must rise noticeably. The source's is the loss on held images, plain
-    and weighted towards the target, which must not; where the weights leave too few images to say so, the model that
-    is handed back must still be right on most of the source. Entropy and neighbourhoods have no vote: on the built
-    cases they preferred models that gave most images one class. Rows whose head is tuned in a space of their own are
-    left out, since how sure they are cannot be compared. Where the target is `uneven` there is no witness on it.
+    The target's is the class correlation, which must rise noticeably. The source's is the metric on held images, and
+    the loss on them weighted towards the target, which must not get worse; where the weights leave too few images to
+    say so, the model that is handed back must still be right on most of the source. Losses are compared within a
+    family: of a row that trains, with the network that was fine-tuned on the source. Entropy and neighbourhoods have
+    no vote: on the built cases they preferred models that gave most images one class. Rows that are not `automatic`
+    are left out. Where the target is `uneven` there is no witness on it.
     """
     source = _source(standings)
+    trained = next((one for one in standings if one.name == TRAINED), source)
     if uneven(standings):
         return []
 
@@ -162,7 +166,8 @@ def agreed(standings: Sequence[Standing]) -> list[Standing]:
         if one.effective < ENOUGH:
             weighted = one.kept >= source.kept * (1 - KEPT)
         else:
-            weighted = one.scores["iwv"] >= source.scores["iwv"] * (1 + WEIGHTED)
+            akin = trained if ADAPTATIONS[one.name].training else source
+            weighted = one.scores["iwv"] >= akin.scores["iwv"] * (1 + WEIGHTED)
         return recovered(one, source) >= RECOVERED and one.held >= source.held - HELD and weighted
 
     able = [one for one in standings if ADAPTATIONS[one.name].automatic]

@@ -138,7 +138,9 @@ def adapt_command(
     method: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="A method; repeatable. auto: all on stored features; trained: all that train."
+            metavar="NAME",
+            help="A method; repeatable. auto: all on stored features, then DAN; features: without it; trained: all "
+            "that train.",
         ),
     ] = None,
     epochs: Annotated[

@@ -55,9 +55,8 @@ def adapt(
 ) -> AdaptedRun:
     """Adapt what a labelled source teaches to the images of another domain, and hand back a model for these.
 
-    Methods are fitted on stored features; those that train, where they are named, on images. Which one is handed back
-    is chosen without a label of the target, or, where the validators do not agree, none is: then it is the source's
-    own head.
+    Methods are fitted on stored features, those that train on images. Which one is handed back is chosen without a
+    label of the target, or, where the validators do not agree, none is: then it is the source's own head.
 
     Parameters
     ----------
@@ -66,8 +65,9 @@ def adapt(
     out : the run's folder. If it holds the same question, unfinished, the run goes on where it was.
     labels : how many labelled target images of each class may be used; they are drawn from class folders.
     oracle : read the labels of the judged target images in the end, only to report what each method is really worth.
-    methods : rows of `headstart.strategies.ADAPTATIONS`, ``auto`` for all on stored features, or ``trained`` for all
-        that train; what these begin with, and the baselines, are always among them.
+    methods : rows of `headstart.strategies.ADAPTATIONS`; ``auto``, all on stored features and one training that aligns
+        (DAN); ``features``, the former alone; or ``trained``, all that train. What these begin with, and the baselines,
+        are always among them.
     epochs : of each training, through the longer domain; by default 8 to 16, fewer of more images.
     backbone : whose features are adapted.
     pairs : how images of one item in both domains are found: ``auto``, ``names`` (equal file names) or ``none``.

@@ -30,7 +30,7 @@ from headstart.runs.pairing import Both
 from headstart.runs.two_domains import SourceImages, TargetImages
 from headstart.strategies import DEEP_ADAPTATIONS, Adaptation, DeepAdaptation
 
-PASSES = 20_000
+PASSES = 16_000
 """Images of the longer domain that a training goes through, about: of more images fewer epochs."""
 BATCH = 64
 
@@ -41,7 +41,7 @@ def usual_epochs(n: int) -> int:
     Between `FEWEST_EPOCHS` and `MOST_EPOCHS`, as in a `fit`: few images are gone through more often.
 
     >>> usual_epochs(300), usual_epochs(2000), usual_epochs(50_000)
-    (16, 10, 8)
+    (16, 8, 8)
     """
     return max(FEWEST_EPOCHS, min(MOST_EPOCHS, PASSES // max(n, 1)))
 

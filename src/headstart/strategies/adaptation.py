@@ -32,8 +32,8 @@ class Adaptation:
     reads_source : needs the source's images, not only a model of it.
     shares_labels : assumes that both domains have the same classes.
     needs_pot : whether POT does the work.
-    automatic : whether it may be chosen without labels: its head is tuned as the source's is, so that how sure they
-        are can be compared. No row that trains may: several lower what the validators measure.
+    automatic : whether it may be chosen without labels. Not where its head is tuned in a space of its own, so that
+        how sure it is cannot be compared; nor where a training lowers what the validators measure.
     """
 
     name: str
@@ -76,7 +76,7 @@ def _trained(row: DeepAdaptation) -> Adaptation:
         training=row,
         reads_source=row.sees_source,
         shares_labels=row.sees_target,
-        automatic=False,
+        automatic=row.kind != "self-training",
     )
 
 
@@ -183,11 +183,17 @@ ADAPTATIONS: dict[str, Adaptation] = {
     )
 }
 
+_ON_FEATURES = tuple(row.name for row in ADAPTATIONS.values() if row.training is None)
+
 METHOD_FAMILIES: dict[str, tuple[str, ...]] = {
-    "auto": tuple(row.name for row in ADAPTATIONS.values() if row.training is None),
+    "auto": (*_ON_FEATURES, "finetuned_source", "dan"),
+    "features": _ON_FEATURES,
     "trained": tuple(DEEP_ADAPTATIONS),
 }
-"""What `--method` takes beside the name of a row: all on stored features, and all that train."""
+"""What `--method` takes beside the name of a row.
+
+All on stored features with one training that aligns; those on stored features alone; and all that train.
+"""
 
 
 def chosen_adaptations(names: Sequence[str], *, labels: int) -> tuple[Adaptation, ...]:
