@@ -89,14 +89,14 @@ def test_equal_file_names_name_one_item_unless_they_only_count(tmp_path: Path) -
     emoji = [f"{side}/{name}" for side in "st" for name in ("x/1f600.png", "x/2600.png", "y/1f436-fe0f.png")]
     made(tmp_path, *emoji, "s/y/1f437.png", "t/y/other.png")
     source, (target, _) = read_labelled(tmp_path / "s"), read_target(tmp_path / "t")
-    ours, theirs, shared = item_names(source, target, "auto")
+    ours, theirs, shared = item_names(source.x, target.x, pairs="auto")
     assert shared == 3 and ours.count(None) == 1 and theirs.count(None) == 1
     assert set(filter(None, ours)) == set(filter(None, theirs))
-    assert item_names(source, target, "none")[2] == 0
+    assert item_names(source.x, target.x, pairs="none")[2] == 0
 
 
 def test_counters_name_nothing_by_themselves(tmp_path: Path) -> None:
     made(tmp_path, *(f"{side}/{k}/IMG_{n}{k}.png" for side in "st" for k in range(2) for n in range(3)))
     source, (target, _) = read_labelled(tmp_path / "s"), read_target(tmp_path / "t")
-    assert item_names(source, target, "auto")[2] == 0
-    assert item_names(source, target, "names")[2] == 6
+    assert item_names(source.x, target.x, pairs="auto")[2] == 0
+    assert item_names(source.x, target.x, pairs="names")[2] == 6

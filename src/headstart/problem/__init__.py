@@ -4,9 +4,9 @@ from headstart.problem import features
 from headstart.problem.domain import Domain, Labelled, Task, Unlabelled
 from headstart.problem.either import read_either, unlabelled_arrays
 from headstart.problem.labels import LabelSpaces, label_spaces, renamed
-from headstart.problem.pairing import together
+from headstart.problem.pairing import PAIRS, item_names, together
 from headstart.problem.read import labelled_arrays, read_labelled, read_unlabelled
-from headstart.problem.target import PAIRS, item_names, read_target
+from headstart.problem.target import read_target
 from headstart.problem.transfer import Sealed, Transfer, shared_classes
 
 __all__ = [

@@ -1,18 +1,13 @@
-"""Two domains as one set of images: which of them show one thing twice, once in each domain.
+"""Two domains as one set of images: which of them show one item, once in each domain.
 
-One emoji in the style of two vendors, one page scanned by two machines, one scene by day and by night: such pairs are
-one group, so that no classifier meets one half of a pair after it was fitted to the other. What is known of them:
-
-- a `group` column in both tables: the same name on both sides is the same group;
-- else equal file names, without their endings, where these are names and not running numbers, and where at least
-  half of the smaller domain's files have their like on the other side.
+One emoji in the style of two vendors, one page scanned by two machines, one patient: such images are one group, so that
+none is learned from, or told apart from the other domain, by what its like on the other side has given away.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -20,52 +15,63 @@ import numpy as np
 from headstart.errors import DataError, OptionError
 from headstart.problem.domain import Domain
 
-PAIRING = ("auto", "names", "none")
+PAIRS = ("auto", "names", "none")
 
 ENOUGH = 0.5
-"""Share of the smaller domain whose names must be found in the other."""
+"""Share of the smaller domain's images whose names must be found in the other."""
 
-UNIQUE = 0.9
-"""Different names among all of a domain, at least: ``cat/001`` and ``dog/001`` are not one thing."""
+_COUNTER = re.compile(r"[^\W\d]*[ _.\-]*\(?\d*\)?")
+"""A word and a number, like ``IMG_0012``: what says when a picture was taken, not what it shows."""
 
-NUMBERED = 0.8
-"""Names that are the same but for their digits, at most: ``IMG_0001``, ``IMG_0002`` are running numbers."""
+Names = list[str | None]
+
+
+def item_names(source: Domain, target: Domain, *, pairs: str = "auto") -> tuple[Names, Names, int]:
+    """What item each image shows, None where nothing tells, and how many file names are shared.
+
+    Items are named by the ``group`` column where the data have one; and by equal file names, folders and endings left
+    out, where `pairs` is ``names``; or where it is ``auto``, half of the smaller domain has its like in the other, and
+    most of the shared names are more than a word and a number. With ``none`` groups of tables hold.
+
+    Raises
+    ------
+    OptionError : another word for `pairs`.
+
+    Examples
+    --------
+    >>> one = Domain("ours", (Path("a/sun.png"), Path("a/full moon.png")))
+    >>> other = Domain("theirs", (Path("b/full moon.jpg"),))
+    >>> item_names(one, other)
+    ([None, 'name full moon'], ['name full moon'], 1)
+    """
+    if pairs not in PAIRS:
+        raise OptionError(f"There is no way {pairs} to pair images.", f"Choose among {', '.join(PAIRS)}.")
+    columns = [list(domain.groups or [None] * len(domain)) for domain in (source, target)]
+    stems = [_stems(domain) for domain in (source, target)]
+    shared = set(stems[0]) & set(stems[1]) - {""}
+    telling = sum(_COUNTER.fullmatch(stem) is None for stem in shared)
+    many = len(shared) >= ENOUGH * min(len(source), len(target))
+    if not shared or pairs == "none" or (pairs == "auto" and not (many and 2 * telling > len(shared))):
+        return columns[0], columns[1], 0
+    named = [
+        [group or (f"name {stem}" if stem in shared else None) for group, stem in zip(*both, strict=True)]
+        for both in zip(columns, stems, strict=True)
+    ]
+    return named[0], named[1], len(shared)
 
 
 def together(source: Domain, target: Domain, *, pairs: str = "auto") -> Domain:
-    """Images of the source, then of the target, with the groups that go across.
-
-    Parameters
-    ----------
-    pairs : ``auto`` pairs equal file names as told above, ``names`` always, ``none`` never; groups of tables hold.
+    """Images of the source, then of the target, with the items that go across as groups; see `item_names`.
 
     Raises
     ------
     DataError : one domain is files and the other is an array.
     OptionError : another word for `pairs`.
-
-    Examples
-    --------
-    >>> one = Domain("ours", (Path("a/sun.png"), Path("a/moon.png")))
-    >>> other = Domain("theirs", (Path("b/moon.jpg"),))
-    >>> together(one, other).groups
-    ('sun', 'moon', 'moon')
     """
-    if pairs not in PAIRING:
-        raise OptionError(f"There is no pairing {pairs}.", f"Choose among {', '.join(PAIRING)}.")
-    groups: list[str | None] = [
-        *(source.groups or [None] * len(source)),
-        *(target.groups or [None] * len(target)),
-    ]
-    if source.groups is None and target.groups is None and pairs != "none":
-        groups = list(_by_name(source, target, always=pairs == "names") or groups)
-    given = tuple(groups) if any(name is not None for name in groups) else None
+    ours, theirs, _ = item_names(source, target, pairs=pairs)
+    groups = (*ours, *theirs)
+    given = groups if any(groups) else None
     return Domain(f"{source.name} and {target.name}", _images(source, target), given)
-
-
-def paired_by_name(joined: Domain, source: Domain, target: Domain) -> bool:
-    """Whether groups across the domains come from file names."""
-    return joined.groups is not None and source.groups is None and target.groups is None
 
 
 def _images(source: Domain, target: Domain) -> tuple[Path, ...] | np.ndarray:
@@ -82,22 +88,10 @@ def _images(source: Domain, target: Domain) -> tuple[Path, ...] | np.ndarray:
     return both
 
 
-def _by_name(source: Domain, target: Domain, *, always: bool) -> tuple[str, ...] | None:
-    """File names without their endings, if they pair the domains."""
-    if not isinstance(source.images, tuple) or not isinstance(target.images, tuple):
-        return None
-    ours, theirs = ([path.stem for path in images] for images in (source.images, target.images))
-    common = set(ours) & set(theirs)
-    smaller = min(ours, theirs, key=len)
-    found = sum(name in common for name in smaller) / len(smaller)
-    if common and (always or (found >= ENOUGH and _are_names(ours, theirs, common))):
-        return tuple(ours + theirs)
-    return None
-
-
-def _are_names(ours: Sequence[str], theirs: Sequence[str], common: Set[str]) -> bool:
-    """Names tell one image from another: they hardly repeat, and most do not differ in their digits alone."""
-    if any(len(set(names)) < UNIQUE * len(names) for names in (ours, theirs)):
-        return False
-    forms = Counter(re.sub(r"\d+", "#", name) for name in common)
-    return max(forms.values()) <= max(1.0, NUMBERED * len(common))
+def _stems(domain: Domain) -> list[str]:
+    """File names without folder and ending; a name that comes up in several folders stands for nothing."""
+    if isinstance(domain.images, np.ndarray):
+        return [""] * len(domain)
+    stems = [path.stem.casefold() for path in domain.images]
+    times = Counter(stems)
+    return [stem if times[stem] == 1 else "" for stem in stems]

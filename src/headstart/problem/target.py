@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from headstart.errors import DataError, OptionError
-from headstart.problem.domain import Domain, Labelled, Unlabelled, printable
+from headstart.problem.domain import Unlabelled, printable
 from headstart.problem.read import labelled_arrays, read_labelled, read_unlabelled
 from headstart.problem.transfer import Sealed
 from headstart.problem.walk import reading
-
-PAIRS = ("auto", "names", "none")
-_COUNTER = re.compile(r"[^\W\d]*[ _.\-]*\(?\d*\)?")
-"""A word and a number, like ``IMG_0012``: what says when a picture was taken, not what it shows."""
 
 Target = Path | str | np.ndarray | tuple[np.ndarray, Sequence[object] | np.ndarray]
 
@@ -72,34 +66,3 @@ def _sealed(path: Path, unlabelled: Unlabelled, per_class: int) -> Sealed:
         )
         raise DataError(fact, "Move them into class folders or elsewhere, or leave --labels and --oracle out.")
     return Sealed([names[image] for image in unlabelled.x.images], per_class=per_class)
-
-
-def item_names(source: Labelled, target: Unlabelled, pairs: str) -> tuple[list[str | None], list[str | None], int]:
-    """What item each image shows, by which images of both domains belong together, and how many names are shared.
-
-    An item that both domains show (one emoji in two styles, one patient by two scanners) must not be learned from on
-    one side and judged on the other. Items are named by the ``group`` column where the data have one; and by equal
-    file names, folders and suffixes left out, where `pairs` is ``names``, or ``auto`` and most of the shared names are
-    more than a word and a number.
-    """
-    columns = [list(domain.groups or [None] * len(domain)) for domain in (source.x, target.x)]
-    stems = [_stems(domain) for domain in (source.x, target.x)]
-    shared = set(stems[0]) & set(stems[1]) - {""}
-    telling = sum(_COUNTER.fullmatch(stem) is None for stem in shared)
-    paired = pairs == "names" or (pairs == "auto" and 2 * telling > len(shared))
-    if not paired or not shared:
-        return columns[0], columns[1], 0
-    named = [
-        [group or (f"name {stem}" if stem in shared else None) for group, stem in zip(*both, strict=True)]
-        for both in zip(columns, stems, strict=True)
-    ]
-    return named[0], named[1], len(shared)
-
-
-def _stems(domain: Domain) -> list[str]:
-    """File names without folder and suffix; a name that comes up in several folders stands for nothing."""
-    if isinstance(domain.images, np.ndarray):
-        return [""] * len(domain)
-    stems = [path.stem.casefold() for path in domain.images]
-    times = Counter(stems)
-    return [stem if times[stem] == 1 else "" for stem in stems]

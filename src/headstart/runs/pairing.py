@@ -78,7 +78,7 @@ def read_both(
         notes.append("Without labels it cannot be known whether the target holds classes that the source does not.")
     looked = [_look(context, domain.x) for domain in (source, target)]
     together = find_duplicates(_joined(*looked))
-    named, other, shared = item_names(source, target, asked.pairs)
+    named, other, shared = item_names(source.x, target.x, pairs=asked.pairs)
     groups = merge_groups(together.groups, [*named, *other])
     found = _target(target, looked[1], groups[len(source) :], asked, sealed, classes=source.task.classes)
     split, left = _split_source(source, looked[0], groups[: len(source)], found.groups[found.judged], asked)
