@@ -5,18 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.advice.adapting import (
-    LIKELY,
-    Basis,
-    Standing,
-    agreed,
-    choose,
-    conclude,
-    expected,
-    standing,
-    uneven,
-    votes,
-)
+from headstart.advice.adaptation_verdict import LIKELY, Basis, conclude
+from headstart.advice.adapting import Standing, agreed, choose, expected, standing, uneven, votes
 from headstart.errors import InternalError
 from headstart.evidence import Difference, softmax
 from headstart.evidence.label_free import VALIDATORS, Seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from headstart.advice.adapting import Choice
+from headstart.advice.adaptation_verdict import Choice
 from headstart.errors import RunError
 from headstart.runs.run import RunFolder
 

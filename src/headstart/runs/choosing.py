@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from headstart.advice.adapting import LEVEL, SOURCE, Basis, Standing, choose, conclude, expected, standing, votes
+from headstart.advice.adaptation_verdict import LEVEL, Basis, conclude
+from headstart.advice.adapting import SOURCE, Standing, choose, expected, standing, votes
 from headstart.backbones import Transferred
 from headstart.data.domains import UnlabelledBatches
 from headstart.evidence import METRICS, Difference, interval, paired, simultaneous, softmax
