@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headstart.records import Record
+from headstart.report import wording
 from headstart.report.comparison import Compared
 from headstart.report.reading import Run
 from headstart.report.sections import comparison
@@ -14,7 +15,8 @@ def section(run: Run) -> dict[str, Any] | None:
     """A problem card for each earlier run, drawn as `headstart compare` draws it; None without one."""
     if not run.sources:
         return None
-    return {"cards": [_card(run, record) for record in run.sources]}
+    tolerance = wording.setting(run.sources[0].detail["tolerance"])
+    return {"tolerance": tolerance, "cards": [_card(run, record) for record in run.sources]}
 
 
 def _card(run: Run, record: Record) -> dict[str, Any]:
