@@ -15,7 +15,7 @@ from tests.runs.test_resume import stopping_at, told
 
 import headstart
 from headstart.advice import Calibration
-from headstart.records import Journal
+from headstart.records import Journal, Record
 from headstart.report.comparison import sentences
 from headstart.runs import fit as fitting
 from headstart.runs.run import Run
@@ -110,7 +110,9 @@ def test_a_card_that_was_interrupted_goes_on_and_is_not_measured_again(
         fitting.fit(pale, tmp_path / "run", progress=stopping_at("measuring: conditional", 0), **options)
     before = [record.key for record in Journal(tmp_path / "run" / "records.jsonl")]
     assert "source/0/given_class" in before and "source/0" not in before
-    run = fitting.fit(pale, tmp_path / "run", **options)
+    said: list[Record] = []
+    run = fitting.fit(pale, tmp_path / "run", on_record=said.append, **options)
+    assert {"source/0/conditional", "source/0/verdict", "source/0", "spent"} <= {record.key for record in said}
     keys = [json.loads(line)["key"] for line in (run.folder / "records.jsonl").read_text().splitlines()]
     assert len(keys) == len(set(keys)) and keys[: len(before)] == before
     assert told(run.folder) == told(descended.folder)

@@ -24,6 +24,7 @@ class Keeper:
     backbone, seed : for the records.
     progress : told (stage, done, total).
     prefix : of every key, where the journal holds other records, too.
+    on_record : told every record that is kept.
     """
 
     journal: Journal | None
@@ -32,6 +33,7 @@ class Keeper:
     seed: int
     progress: Callable[[str, int, int], None]
     prefix: str = ""
+    on_record: Callable[[Record], None] = lambda record: None
 
     def measured(
         self, key: str, kind: type[_T], measure: Callable[[], _T | None], *, oracle: bool = False
@@ -50,17 +52,17 @@ class Keeper:
         started, found = time.perf_counter(), measure()
         if self.journal is not None:
             detail: dict[str, Any] = asdict(cast(Any, found)) if found is not None else {}
-            self.journal.append(
-                Record(
-                    whole,
-                    whole,
-                    data=self.data,
-                    backbone=self.backbone,
-                    seed=self.seed,
-                    cost={"seconds": time.perf_counter() - started},
-                    detail=detail,
-                    reads_target_labels=oracle,
-                )
+            record = Record(
+                whole,
+                whole,
+                data=self.data,
+                backbone=self.backbone,
+                seed=self.seed,
+                cost={"seconds": time.perf_counter() - started},
+                detail=detail,
+                reads_target_labels=oracle,
             )
+            self.journal.append(record)
+            self.on_record(record)
         self.progress(f"measuring: {key}", 1, 1)
         return found

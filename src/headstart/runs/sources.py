@@ -15,7 +15,7 @@ import numpy as np
 from headstart.advice import Calibration, Unit
 from headstart.bundle.check import read_config
 from headstart.data import survey
-from headstart.errors import HeadstartError, RunError
+from headstart.errors import BundleError, DataError, RunError
 from headstart.problem import Labelled, read_labelled
 from headstart.records import Journal, Record
 from headstart.records.typed import restored
@@ -94,7 +94,7 @@ def _compared(context: Context, prepared: Prepared, number: int, folder: str, *,
             raise RunError("The budget leaves no time for it.", "")
         network = _network(context.options.backbones, Path(folder))
         detail |= _summary(_measured(context, prepared, Path(folder), network=network, prefix=f"{_key(number)}/"))
-    except HeadstartError as error:
+    except (BundleError, DataError, RunError) as error:
         detail["note"] = f"The images of {folder} were not compared with these: {error.fact}"
     return Record(
         _key(number),
@@ -124,7 +124,13 @@ def _measured(context: Context, prepared: Prepared, folder: Path, *, network: st
         most=MOST,
     )
     keeper = Keeper(
-        context.journal, gathered.fingerprint, network, context.options.seed, context.progress, prefix=prefix
+        context.journal,
+        gathered.fingerprint,
+        network,
+        context.options.seed,
+        context.progress,
+        prefix=prefix,
+        on_record=context.on_record,
     )
     return answered(keeper, gathered, folder=context.folder, tolerance=TOLERANCE / 100)
 
