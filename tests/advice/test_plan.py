@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.advice import Above, Calibration, Plan, Rung, make_plan
+from headstart.advice import Above, Calibration, Plan, Rung, Unit, make_plan
 from headstart.advice.halving import REOPENED
 from headstart.advice.plan import (
     FEWEST_EPOCHS,
@@ -318,3 +318,12 @@ def test_of_few_networks_each_is_planned_by_itself(networks: int) -> None:
     costs = {f"net{i}": COST["net"] for i in range(networks)}
     made = make_plan(AUTO, costs, budget=3000, spent=0, counts=(600, 250, 150), classes=10)
     assert made.rungs == () and [unit.key for unit in made.units[:networks]] == [f"probe/{name}" for name in costs]
+
+
+def test_what_comes_last_is_counted_and_its_time_is_not_given_away() -> None:
+    last = (Unit("card", "comparing", 100.0),)
+    counts, rows = (600, 250, 150), chosen("auto")
+    with_it = make_plan(rows, COST, budget=700, spent=0, counts=counts, classes=10, last=last)
+    less = make_plan(rows, COST, budget=600, spent=0, counts=counts, classes=10)
+    assert with_it.units[-1] == last[0] and with_it.units[:-1] == less.units and with_it.epochs == less.epochs
+    assert seconds(with_it) <= 700 and less.epochs != plan(700).epochs

@@ -69,6 +69,9 @@ def test_the_command_can_be_typed_again_whatever_the_folder_is_called() -> None:
     assert words[:5] == ["headstart", "fit", "my 'pics'; rm -rf x", "--out", "again"]
     assert words[5:] == ["--backbone", "a/b", "--backbone", "c", "--budget", "20m", "--margin", "1", "--strict"]
     assert wording.command({"data": "arrays"}) == []
+    told = {"data": "d", "backbones": ["run:my run", "a/b", "run:other"]}
+    words = shlex.split(" ".join(wording.command(told, ["my run"])))
+    assert words[5:] == ["--from", "my run", "--backbone", "a/b", "--backbone", "run:other"]
 
 
 @pytest.mark.parametrize(

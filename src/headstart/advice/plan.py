@@ -127,6 +127,7 @@ def make_plan(
     counts: tuple[int, int, int],
     classes: int,
     find_rate: bool = False,
+    last: Sequence[Unit] = (),
 ) -> Plan:
     """Share out `budget` seconds, of which `spent` are gone.
 
@@ -136,6 +137,7 @@ def make_plan(
     calibrations : costs of every backbone in the race.
     counts : images in the training, validation and test part.
     find_rate : a learning rate is looked for before each training.
+    last : what comes at the end, whatever the budget allows before it.
     """
     n_train, n_val, n_test = counts
     folds = FOLDS if 0 < n_val < FEWEST_VALIDATION else None
@@ -147,7 +149,7 @@ def make_plan(
     closing = 12.0 + (n_test + min(n_train, 2000)) * max(c.forward for c in calibrations.values())
     halvings = rungs(len(calibrations), pool, classes=classes)
     frozen = _frozen(calibrations, halvings, extraction=extraction, heads=heads, images=sum(counts))
-    fixed = sum(unit.seconds for unit in frozen) + cost_of_control + closing
+    fixed = sum(unit.seconds for unit in (*frozen, *last)) + cost_of_control + closing
     left = SAFETY * (budget - spent - fixed)
     wanted = [row.name for row in rows if row.trains]
     sizes = Sizes(pool, n_train + n_val, folds, find_rate)
@@ -175,6 +177,7 @@ def make_plan(
     closing += _once(costs[dearest], shares[dearest]) + again
     named = ", once more trained if it is fine-tuned" if again else ""
     units.append(Unit("final", f"the model handed back{named}; its test and its page", closing))
+    units.extend(last)
     views = {name: {row: costs[name][row].views for row in share} for name, share in shares.items()}
     notes = _notes(wanted, shares[dearest], folds=folds, n_val=n_val, repeats=repeats)
     if spent + fixed > budget:

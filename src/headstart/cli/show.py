@@ -126,12 +126,13 @@ class Terminal:
         from headstart.report import terminal
 
         verdict, test, retained, spent = (run.records.get(key) for key in ("verdict", "test", "retained", "spent"))
+        sources = run.records.of("source")
         assert verdict is not None and spent is not None
         if self.tables:
-            self.console.print(terminal.verdict_panel(verdict, test, retained))
+            self.console.print(terminal.verdict_panel(verdict, test, retained, sources))
             self.console.print(terminal.spent_table(spent))
         else:
-            for line in terminal.verdict_lines(verdict, test, retained):
+            for line in terminal.verdict_lines(verdict, test, retained, sources):
                 self.console.print(line)
         self.console.print(f"The page: {run.report}")
 
@@ -146,12 +147,14 @@ class Terminal:
 def summary(run: Run) -> dict[str, Any]:
     """A finished run as one JSON document."""
     verdict, data, retained, spent = (run.records.get(key) for key in ("verdict", "data", "retained", "spent"))
+    sources = run.records.of("source")
     return {
         "run": str(run.folder),
         "report": str(run.report),
         "verdict": verdict.detail if verdict else None,
         "test": run.metrics,
         **({"retained": retained.metrics | retained.detail} if retained else {}),
+        **({"sources": [record.detail for record in sources]} if sources else {}),
         "rungs": [{"images": r.metrics["n"], **r.cost, **r.detail} for r in run.records.of("rung")],
         "candidates": [
             {"strategy": r.strategy, "backbone": r.backbone, "cut": r.cut, "recipe": r.recipe, **r.metrics, **r.cost}

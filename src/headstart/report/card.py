@@ -7,6 +7,7 @@ from pathlib import Path
 
 from headstart.report import wording
 from headstart.report.charts.svg import clean
+from headstart.report.comparison import sentences
 from headstart.report.reading import Run, block_of, read
 
 MOST_CLASSES = 60
@@ -20,7 +21,8 @@ def model_card(run: Path) -> str:
     RunError : the folder holds no records, or a line of them is not a record.
     """
     told = read(Path(run))
-    parts = [_head(told), _classes(told), _trained(told), _tested(told), _data(told), _limits(told), _use(told)]
+    sections = (_head, _classes, _trained, _tested, _data, _sources, _limits, _use)
+    parts = [section(told) for section in sections]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -127,6 +129,12 @@ def _data(run: Run) -> str:
     return f"## Data\n\nFingerprint `{clean(run.data.data)}`\n\n{_table(['Data', 'Count'], rows)}{told}"
 
 
+def _sources(run: Run) -> str:
+    """How far the earlier runs' images and labels are from these."""
+    lines = [f"- {plain(' '.join(sentences(record.detail)))}" for record in run.sources]
+    return "## The source's images and these\n\n" + "\n".join(lines) if lines else ""
+
+
 def _limits(run: Run) -> str:
     lines = [
         "- It names one of its classes for every image, also for one that shows none of them.",
@@ -161,7 +169,7 @@ model.predict(["photo.jpg"])
 def _use(run: Run) -> str:
     if run.final is None:
         return ""
-    again = " ".join(wording.command(run.options))
+    again = " ".join(wording.command(run.options, run.earlier))
     # Four spaces, since a name may hold the back-ticks that would close a fence.
     repeat = f"\n\nTo train it again:\n\n    {' '.join(clean(again).split())}" if again else ""
     return f"## How to use it\n\n{SHELL}\n\n{PYTHON}{repeat}"

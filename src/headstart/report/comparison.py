@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from headstart.errors import RunError
 from headstart.records import Journal
+from headstart.report import wording
 
 ABOUT = {
     "space": "Feature space",
@@ -16,7 +18,7 @@ ABOUT = {
     "prior": "P(Y)",
     "conditional": "P(Y|X)",
 }
-"""The five answers, as a narrow column can bear them."""
+"""The five answers of a problem card, as a narrow column can bear them."""
 
 VERDICTS = {
     "applies": "applies",
@@ -30,11 +32,17 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Compared:
-    """A comparison as its records tell it; what is not measured yet is empty."""
+    """A comparison as its records tell it; what is not measured yet is empty.
+
+    Attributes
+    ----------
+    mark : before the names of its figures, where a page shows several comparisons.
+    """
 
     folder: Path
     records: dict[str, dict[str, Any]]
     fingerprint: str
+    mark: str = ""
 
     def part(self, key: str) -> dict[str, Any]:
         """What was measured under `key`; empty where nothing was."""
@@ -78,3 +86,15 @@ def read_comparison(folder: Path) -> Compared:
         raise RunError(f"{folder} holds no records.jsonl.", "Name the folder that `headstart compare` wrote.")
     records = list(Journal(path))
     return Compared(Path(folder), {record.key: record.detail for record in records}, records[0].data if records else "")
+
+
+def sentences(detail: Mapping[str, Any]) -> list[str]:
+    """What an earlier run's images and labels are to those of this run, in two sentences, or why it is not known."""
+    if detail["note"]:
+        return [str(detail["note"])]
+    sizes = [
+        f"{ABOUT[about]} {one['judgement']}"
+        + (f", {wording.points(one['value'], one['low'], one['high'])}" if one["value"] is not None else "")
+        for about, one in detail["answers"].items()
+    ]
+    return [f"Compared with the images of {detail['run']}: {detail['sentence']}", f"{'; '.join(sizes)}."]

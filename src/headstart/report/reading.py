@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,12 @@ from headstart.records import Journal, Record
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its records tell it; whatever is not measured yet is None or empty."""
+    """A run as its records tell it; whatever is not measured yet is None or empty.
+
+    Attributes
+    ----------
+    sources, source_parts : a record for each earlier run; by key, what was measured for its problem card.
+    """
 
     folder: Path
     plan: Record | None = None
@@ -25,6 +31,8 @@ class Run:
     final: Record | None = None
     test: Record | None = None
     retained: Record | None = None
+    sources: tuple[Record, ...] = ()
+    source_parts: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     bundle: Record | None = None
     spent: Record | None = None
 
@@ -32,6 +40,11 @@ class Run:
     def options(self) -> dict[str, Any]:
         """What the user asked, resolved."""
         return dict(self.plan.detail.get("options") or {}) if self.plan else {}
+
+    @property
+    def earlier(self) -> list[str]:
+        """Folders of the earlier runs that it was told to start from."""
+        return list(self.plan.detail.get("sources") or []) if self.plan else []
 
     @property
     def metric(self) -> str:
@@ -88,6 +101,8 @@ def read(folder: Path) -> Run:
         probes=tuple(journal.of("probe")),
         probed=tuple(journal.of("probed")),
         candidates=tuple(journal.of("candidate")),
+        sources=tuple(journal.of("source")),
+        source_parts={record.key: record.detail for record in journal if record.key.startswith("source/")},
         **single,
     )
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from headstart.records import Record
 from headstart.report import wording
+from headstart.report.comparison import sentences
 from headstart.report.reading import difference, total
 
 BAR = 20
@@ -129,14 +130,24 @@ def ladder_table(verdict: Record, candidates: Sequence[Record]) -> Table:
     return table
 
 
-def verdict_panel(record: Record, test_record: Record | None = None, retained: Record | None = None) -> Panel:
-    """The sentence, the reasons, the test where it was read, and what is retained of an earlier task, in a frame."""
+def verdict_panel(
+    record: Record,
+    test_record: Record | None = None,
+    retained: Record | None = None,
+    sources: Sequence[Record] = (),
+) -> Panel:
+    """The sentence, the reasons, the test where it was read, and what earlier runs are to this one, in a frame."""
     title = wording.KINDS.get(str(record.detail.get("kind")), "Verdict")
-    lines = Group(*verdict_lines(record, test_record, retained))
+    lines = Group(*verdict_lines(record, test_record, retained, sources))
     return Panel(lines, title=_said(title, "bold"), title_align="left", padding=(1, 2))
 
 
-def verdict_lines(record: Record, test_record: Record | None = None, retained: Record | None = None) -> list[Text]:
+def verdict_lines(
+    record: Record,
+    test_record: Record | None = None,
+    retained: Record | None = None,
+    sources: Sequence[Record] = (),
+) -> list[Text]:
     """The same, a line each: what a pipe gets."""
     detail = record.detail
     lines = [_said(detail.get("sentence") or "There is no verdict yet.", "bold")]
@@ -149,6 +160,7 @@ def verdict_lines(record: Record, test_record: Record | None = None, retained: R
         lines.append(_said(f"Test: {wording.estimate(test_record.metrics)} over {images}, read once."))
     if retained is not None:
         lines.append(_said(wording.retained(retained.metrics, retained.detail)))
+    lines += [_said(line) for source in sources for line in sentences(source.detail)]
     return lines
 
 

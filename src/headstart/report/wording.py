@@ -268,10 +268,14 @@ def duration(value: float) -> str:
     return f"{value / 60:g}m" if value >= 60 and value % 60 == 0 else f"{value:g}s"
 
 
-def command(options: Mapping[str, Any]) -> list[str]:
+def command(options: Mapping[str, Any], sources: Sequence[str] = ()) -> list[str]:
     """The `headstart fit` that asks the same again, from the resolved options of the plan.
 
     It goes into a folder of its own, since in the run's own there would be nothing left to do.
+
+    Parameters
+    ----------
+    sources : folders of the earlier runs that it was told to start from.
 
     Returns
     -------
@@ -281,7 +285,9 @@ def command(options: Mapping[str, Any]) -> list[str]:
     if options.get("data") in (None, "arrays"):
         return []
     pieces = [["headstart", "fit", str(options["data"])], ["--out", "again"]]
-    pieces += [["--backbone", str(name)] for name in options.get("backbones", ())]
+    pieces += [["--from", folder] for folder in sources]
+    models = {f"run:{folder}" for folder in sources}
+    pieces += [["--backbone", str(name)] for name in options.get("backbones", ()) if name not in models]
     for key, shown in SHOWN.items():
         if key in options:
             pieces.append(["--" + key.replace("_", "-"), shown(options[key])])

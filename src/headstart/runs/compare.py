@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +15,21 @@ from headstart.errors import DataError, HeadstartError, OptionError, RunError
 from headstart.problem import Labelled, Unlabelled, features, labelled_arrays, read_either, unlabelled_arrays
 from headstart.records import Journal, Record
 from headstart.report import draw
-from headstart.runs import comparing, gathering
-from headstart.runs.compared import Card, GivenClass, Heads, Labels, Marginal, Prior, Spaces, Verdict
-from headstart.runs.concluding import conclude
+from headstart.runs import gathering
+from headstart.runs.answering import answered
+from headstart.runs.compared import Card
 from headstart.runs.fit import torch_device
 from headstart.runs.folder import open_journal, refuse_nested
-from headstart.runs.gathering import Known, Surveyed
+from headstart.runs.gathering import Gathered, Known
 from headstart.runs.keeping import Keeper
 from headstart.runs.machine import cache_folder, machine
 from headstart.runs.options import Reading, text_of
-from headstart.runs.pictured import Pictures, pictured
-from headstart.runs.sides import Sides
 
 Progress = Callable[[str, int, int], None]
 Given = Path | str | np.ndarray | tuple[np.ndarray, Any]
 
 WHAT = "comparison"
 """The kind of the record ``plan`` of such a run."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Gathered:
-    """Both domains, read: rows of features, and what they were read from."""
-
-    sides: Sides
-    spaces: Spaces
-    known: Known
-    read: Surveyed | None
 
 
 def compare(
@@ -91,10 +78,10 @@ def compare(
     with _nothing_left(folder):
         # Opened before any image is read, so that a folder that cannot be used is refused at once.
         journal = _journal(folder, source, target, question)
-        gathered, print_ = _gather(one, other, asked, pairs=pairs, mapping=mapping or {}, progress=progress)
-    _plan(journal, question, print_, folder=folder)
-    keeper = Keeper(journal, print_, asked.backbones[0], seed, progress)
-    card = _card(keeper, gathered, folder=folder, tolerance=share)
+        gathered = _gather(one, other, asked, pairs=pairs, mapping=mapping or {}, progress=progress)
+    _plan(journal, question, gathered.fingerprint, folder=folder)
+    keeper = Keeper(journal, gathered.fingerprint, asked.backbones[0], seed, progress)
+    card = answered(keeper, gathered, folder=folder, tolerance=share)
     if folder is not None:
         draw(folder)
     return card
@@ -114,56 +101,6 @@ def _nothing_left(folder: Path | None) -> Iterator[None]:
         raise
 
 
-def _card(keeper: Keeper, found: _Gathered, *, folder: Path | None, tolerance: float) -> Card:
-    """Every measurement that is not recorded yet, and the conclusion from all of them."""
-    sides, names, seed = found.sides, found.known.spaces, keeper.seed
-    oracle = sides.labelled(1)
-    spaces = keeper.measured("data", Spaces, lambda: found.spaces, oracle=oracle)
-    marginal = _marginal(keeper, found, folder)
-    labels = prior = given = heads = None
-    if names is not None:
-        labels = keeper.measured("labels", Labels, lambda: comparing.labels(sides, names), oracle=oracle)
-        prior = keeper.measured("prior", Prior, lambda: comparing.known_prior(sides, names, seed=seed), oracle=oracle)
-    elif sides.labelled(0) and sides.z:
-        prior = keeper.measured("prior", Prior, lambda: comparing.estimated_prior(sides, seed=seed))
-    if (prior is not None or names is not None) and sides.z:
-        known = prior
-        given = keeper.measured(
-            "given_class", GivenClass, lambda: comparing.given_class(sides, names, known, seed=seed), oracle=oracle
-        )
-    if names is not None and sides.z:
-        heads = keeper.measured(
-            "conditional", Heads, lambda: comparing.conditional(sides, names, seed=seed), oracle=oracle
-        )
-    assert spaces is not None
-    verdict = keeper.measured(
-        "verdict",
-        Verdict,
-        lambda: conclude(spaces, marginal, labels, prior, given, heads, tolerance=tolerance),
-        oracle=oracle,
-    )
-    assert verdict is not None
-    return Card(tolerance, keeper.backbone, spaces, marginal, labels, prior, given, heads, verdict, folder)
-
-
-def _marginal(keeper: Keeper, found: _Gathered, folder: Path | None) -> Marginal | None:
-    if not found.sides.z:
-        return None
-
-    def measure() -> Marginal:
-        told, rows, separation = comparing.marginal(found.sides, seed=keeper.seed)
-        if folder is not None:
-            keeper.measured(
-                "pictures",
-                Pictures,
-                lambda: pictured(folder, found.read, found.sides, rows, separation),
-                oracle=found.sides.labelled(1),
-            )
-        return told
-
-    return keeper.measured("marginal", Marginal, measure)
-
-
 def _gather(
     source: Labelled | Unlabelled,
     target: Labelled | Unlabelled,
@@ -172,30 +109,26 @@ def _gather(
     pairs: str,
     mapping: Mapping[str, str],
     progress: Progress,
-) -> tuple[_Gathered, str]:
-    """Features and facts of both domains, and the fingerprint of the data."""
+) -> Gathered:
+    """Features and facts of both domains."""
     known = Known.of(source, target, mapping)
     if features.are_features(source.x) and features.are_features(target.x):
         z_s, z_t = (np.asarray(one.x.images) for one in (source, target))
         spaces = gathering.spaces_of_arrays(z_s, z_t, known)
         rows = gathering.sides_of_arrays(z_s, z_t, known)
-        return _Gathered(rows, spaces, known, None), gathering.fingerprint_of(z_s, z_t, known.y)
+        return Gathered(rows, spaces, known, gathering.fingerprint_of(z_s, z_t, known.y))
     if features.are_features(source.x) or features.are_features(target.x):
         raise DataError("One domain is images, the other is an array of features.", "Give both in the same way.")
-    cache = cache_folder()
-    read = gathering.read_both(
-        source, target, pairs=pairs, size=asked.size, max_pixels=asked.max_pixels, cache=cache, progress=progress
+    return gathering.gather_images(
+        source,
+        target,
+        known,
+        asked,
+        pairs=pairs,
+        cache=cache_folder(),
+        device=torch_device(asked.device),
+        progress=progress,
     )
-    spaces = gathering.spaces_of(read, known, _notes(source, target))
-    place = torch_device(asked.device)
-    rows = gathering.sides_of(
-        read, known, backbone=asked.backbones[0], seed=asked.seed, cache=cache, device=place, progress=progress
-    )
-    return _Gathered(rows, spaces, known, read), read.survey.fingerprint(known.y)
-
-
-def _notes(source: Labelled | Unlabelled, target: Labelled | Unlabelled) -> tuple[str, ...]:
-    return tuple(note for one in (source, target) if isinstance(one, Labelled) for note in one.notes)
 
 
 def _read(given: Given, *, labels: bool) -> Labelled | Unlabelled:

@@ -35,9 +35,14 @@ def race(runs: Sequence[Path | str], backbones: Sequence[str]) -> list[str]:
     ------
     BundleError : a folder is not a finished run.
     """
-    folders = [Path(run).expanduser() for run in runs]
-    sources = [str(read_config(folder)["backbone"]) for folder in folders]
+    folders = folders_of(runs)
+    sources = [str(read_config(Path(folder))["backbone"]) for folder in folders]
     return list(dict.fromkeys([*(f"run:{folder}" for folder in folders), *(backbones or sources)]))
+
+
+def folders_of(runs: Sequence[Path | str]) -> list[str]:
+    """Folders of the earlier runs as their models are named, each once."""
+    return list(dict.fromkeys(str(Path(run).expanduser()) for run in runs))
 
 
 def retain(context: Context, prepared: Prepared, model: Transferred) -> None:

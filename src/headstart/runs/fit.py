@@ -21,7 +21,7 @@ from headstart.runs.candidates import run_candidate
 from headstart.runs.closing import fit_final, test_once, write_bundle, write_metrics
 from headstart.runs.context import Context, Prepared
 from headstart.runs.deciding import reach_verdict
-from headstart.runs.descent import race, retain
+from headstart.runs.descent import folders_of, race, retain
 from headstart.runs.finetuning import Source
 from headstart.runs.folder import open_journal, refuse_inside
 from headstart.runs.halving import halve
@@ -31,6 +31,7 @@ from headstart.runs.planning import plan_of, planned
 from headstart.runs.preparing import prepare, write_split
 from headstart.runs.probing import timed_probe
 from headstart.runs.run import Run
+from headstart.runs.sources import compare_sources
 from headstart.strategies import TABLE, Strategy, chosen
 
 Data = Path | str | tuple[np.ndarray, np.ndarray]
@@ -69,7 +70,7 @@ def fit(
     backbones : names or globs (`headstart backbones`); all packaged ones by default. More than four are halved on few
         images first: what is dropped there is ranked lower, and need not have been shown to be worse.
     runs : folders of earlier runs whose models compete as backbones; beside them those that are named, or else what
-        the runs themselves started from.
+        the runs themselves started from. At the end the images and labels of each are compared with these.
     strategy : ``auto``, ``probe``, ``finetune``, or a row of `headstart.strategies.TABLE`.
     seed : of the split and of the training.
     size : side of the squares that images are resized to, in pixels.
@@ -124,7 +125,7 @@ def fit(
         return Run(folder)
     keep_within_limit(cache_folder())
     context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
-    plan, prepared = _plan_and_data(context, labelled, rows, started=started)
+    plan, prepared = _plan_and_data(context, labelled, rows, started=started, sources=folders_of(runs))
     _work(context, plan, prepared)
     context.note(_spent(context, started))
     context.progress("drawing the page", 0, 1)
@@ -155,6 +156,7 @@ def _work(context: Context, plan: Plan, prepared: Prepared) -> None:
     write_bundle(context, prepared, model)
     retain(context, prepared, model)
     write_metrics(context.folder, context.journal.get("test"))
+    compare_sources(context, prepared)
 
 
 def _probe_all(context: Context, plan: Plan, prepared: Prepared) -> tuple[Source, Source]:
@@ -177,13 +179,13 @@ def _probe_all(context: Context, plan: Plan, prepared: Prepared) -> tuple[Source
 
 
 def _plan_and_data(
-    context: Context, labelled: Labelled, rows: Sequence[Strategy], *, started: float
+    context: Context, labelled: Labelled, rows: Sequence[Strategy], *, started: float, sources: Sequence[str]
 ) -> tuple[Plan, Prepared]:
     """The plan is the first record: nothing is written before it."""
     prepared, found = prepare(context, labelled)
     record = context.journal.get("plan")
     if record is None:
-        record = planned(context, prepared, rows, started=started)
+        record = planned(context, prepared, rows, started=started, sources=sources)
         context.note(record)
     else:
         context.on_record(record)

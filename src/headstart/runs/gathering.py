@@ -16,6 +16,7 @@ from headstart.errors import DataError
 from headstart.features import extract
 from headstart.problem import Domain, Labelled, LabelSpaces, Unlabelled, label_spaces, renamed, together
 from headstart.runs.compared import Side, Spaces
+from headstart.runs.options import Reading
 from headstart.runs.sides import Sides
 
 Progress = Callable[[str, int, int], None]
@@ -91,6 +92,57 @@ class Surveyed:
         return self.source.x.label_of(i) if i < n else self.target.x.label_of(i - n)
 
 
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Both domains as rows of features.
+
+    Attributes
+    ----------
+    fingerprint : hash of both with their labels, 32 hex digits.
+    read : the images that the features are of; None where features were given.
+    """
+
+    sides: Sides
+    spaces: Spaces
+    known: Known
+    fingerprint: str
+    read: Surveyed | None = None
+
+
+def gather_images(
+    source: Given,
+    target: Given,
+    known: Known,
+    asked: Reading,
+    *,
+    pairs: str,
+    cache: Path,
+    device: torch.device,
+    progress: Progress,
+    backbone: str = "",
+    most: int = EXTRACTED,
+) -> Gathered:
+    """Features and facts of two domains of images.
+
+    Parameters
+    ----------
+    backbone : whose features; the first one asked for by default.
+    most : images of each domain that go through it.
+
+    Raises
+    ------
+    DataError : fewer than `FEWEST` usable images in one of them.
+    """
+    read = read_both(
+        source, target, pairs=pairs, size=asked.size, max_pixels=asked.max_pixels, cache=cache, progress=progress
+    )
+    notes = tuple(note for one in (source, target) if isinstance(one, Labelled) for note in one.notes)
+    chosen = _few_enough(read, asked.seed, most)
+    name = backbone or asked.backbones[0]
+    rows = sides_of(read, known, chosen, backbone=name, cache=cache, device=device, progress=progress)
+    return Gathered(rows, spaces_of(read, known, notes), known, read.survey.fingerprint(known.y), read)
+
+
 def read_both(
     source: Given, target: Given, *, pairs: str, size: int, max_pixels: int, cache: Path, progress: Progress
 ) -> Surveyed:
@@ -118,22 +170,28 @@ def refuse_few(name: str, count: int) -> None:
 
 
 def sides_of(
-    read: Surveyed, known: Known, *, backbone: str, seed: int, cache: Path, device: torch.device, progress: Progress
+    read: Surveyed,
+    known: Known,
+    chosen: np.ndarray,
+    *,
+    backbone: str,
+    cache: Path,
+    device: torch.device,
+    progress: Progress,
 ) -> Sides:
-    """Features of both domains at every cut, from one network and one engine: another one would pass for a shift."""
-    chosen = _few_enough(read, seed)
+    """Features of the `chosen` at every cut, from one network and one engine: another one would pass for a shift."""
     network = load(backbone, size=read.survey.size)
     found = extract(network, read.survey, chosen, cache=cache, device=device, progress=progress)
     z = {cut: found.at(cut) for cut in found.cuts}
     return Sides(z, read.domain[chosen], known.y[chosen], read.groups[chosen], known.classes, chosen)
 
 
-def _few_enough(read: Surveyed, seed: int) -> np.ndarray:
-    """Usable images, at most `EXTRACTED` of each domain, whole groups before parts of them."""
+def _few_enough(read: Surveyed, seed: int, most: int) -> np.ndarray:
+    """Usable images, at most `most` of each domain, whole groups before parts of them."""
     rng = np.random.default_rng(seed)
     names, member = np.unique(read.groups[read.usable], return_inverse=True)
     order = read.usable[np.argsort(rng.permutation(len(names))[member], kind="stable")]
-    return np.sort(np.concatenate([order[read.domain[order] == side][:EXTRACTED] for side in (0, 1)]))
+    return np.sort(np.concatenate([order[read.domain[order] == side][:most] for side in (0, 1)]))
 
 
 def spaces_of(read: Surveyed, known: Known, notes: tuple[str, ...]) -> Spaces:

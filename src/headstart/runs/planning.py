@@ -18,14 +18,23 @@ from headstart.runs.calibrating import calibrate
 from headstart.runs.context import Context, Prepared
 from headstart.runs.machine import give_back_memory, machine
 from headstart.runs.options import Options
+from headstart.runs.sources import planned_sources
 from headstart.strategies import Strategy
 
 
-def planned(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, started: float) -> Record:
-    """The record ``plan``: some seconds of measuring, and what the budget allows by them."""
+def planned(
+    context: Context, prepared: Prepared, rows: Sequence[Strategy], *, started: float, sources: Sequence[str] = ()
+) -> Record:
+    """The record ``plan``: some seconds of measuring, and what the budget allows by them.
+
+    Parameters
+    ----------
+    sources : folders of the earlier runs that the images are compared with at the end.
+    """
     options, split = context.options, prepared.split
     rows, left_out = _possible(rows, options)
     calibrations = _measured(context, prepared, rows)
+    cards, no_time = planned_sources(sources, calibrations, budget=options.budget)
     spent = time.perf_counter() - started
     counts = (len(split.train), len(split.val), len(split.test))
     plan = make_plan(
@@ -36,8 +45,13 @@ def planned(context: Context, prepared: Prepared, rows: Sequence[Strategy], *, s
         counts=counts,
         classes=prepared.k,
         find_rate=options.rate == "find",
+        last=cards,
     )
-    return _plan_record(context, replace(plan, notes=(*left_out, *plan.notes)), calibrations, spent=spent)
+    plan = replace(plan, notes=(*left_out, *plan.notes, *no_time))
+    record = _plan_record(context, plan, calibrations, spent=spent)
+    if sources:
+        record.detail["sources"] = list(sources)
+    return record
 
 
 def _possible(rows: Sequence[Strategy], options: Options) -> tuple[Sequence[Strategy], tuple[str, ...]]:

@@ -11,6 +11,8 @@ from headstart.advice import Verdict
 from headstart.bundle import Predictor
 from headstart.errors import RunError
 from headstart.records import Journal
+from headstart.runs.compared import Card
+from headstart.runs.sources import cards
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Run(RunFolder):
             raise RunError(f"{self.folder} holds no verdict yet.", "Repeat the same `fit`: it goes on where it was.")
         names = ("kind", "sentence", "chosen", "best", "transfer")
         return Verdict(reasons=tuple(record.detail["reasons"]), **{name: record.detail[name] for name in names})
+
+    @property
+    def sources(self) -> tuple[Card, ...]:
+        """The problem card of every earlier run's data with this run's; of those that could be compared."""
+        return cards(self.records, self.folder)
 
     @property
     def metrics(self) -> dict[str, Any]:

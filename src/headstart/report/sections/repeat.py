@@ -23,7 +23,7 @@ def section(run: Run) -> dict[str, Any] | None:
         ("Python", str(machine.get("python") or wording.MISSING)),
     ]
     return {
-        "command": wording.command(run.options),
+        "command": wording.command(run.options, run.earlier),
         "facts": facts,
         "versions": sorted((str(name), str(version)) for name, version in (machine.get("versions") or {}).items()),
         "files": _files(run),

@@ -17,12 +17,13 @@ def section(run: Compared) -> dict[str, Any] | None:
         return None
     names = run.names
     spots = [Spot(dot["domain"], dot["x"], dot["y"], f"{names[dot['domain']]}: {dot['path']}") for dot in found["dots"]]
+    name = f"{run.mark}map"
     title = "Both domains: what tells them apart from left to right, what they vary in otherwise upwards"
     return {
         "cut": found["cut"],
         "rows": [{"name": names[side], "cards": _cards(run, found["giveaways"], side)} for side in (0, 1)],
         "pictures": bool(found["giveaways"]),
-        "map": figure(lambda width: cloud(spots, names, name="map", title=title, width=width)) if spots else "",
+        "map": figure(lambda width: cloud(spots, names, name=name, title=title, width=width)) if spots else "",
     }
 
 

@@ -17,11 +17,12 @@ def section(run: Compared) -> dict[str, Any] | None:
     if not found:
         return None
     points = [CutPoint(cut["cut"], cut["value"], cut["low"], cut["high"]) for cut in found["cuts"]]
+    name = f"{run.mark}shift"
     title = "Accuracy in telling the domains apart at every cut, held out, with 95 % intervals"
     given = run.part("given_class")
     return {
         "figure": figure(
-            lambda width: shift_by_cut(points, tolerated=run.tolerated, name="shift", title=title, width=width)
+            lambda width: shift_by_cut(points, tolerated=run.tolerated, name=name, title=title, width=width)
         ),
         "n": wording.count(found["n"]),
         "clearest": found["clearest"],
