@@ -32,6 +32,11 @@ def test_the_frozen_network_stays_unless_it_is_shown_to_be_worse(mean: Differenc
     assert decide_joint(mean, [TaskFound("a", OPEN, OPEN, OPEN)], margin=0.005).chosen == chosen
 
 
+def test_worse_is_not_called_unknown() -> None:
+    said = [decide_joint(mean, [TaskFound("a", OPEN, OPEN, OPEN)], margin=0.005).sentence for mean in (WORSE, OPEN)]
+    assert "does worse: −5.0 points" in said[0] and "is not shown to be better: +1.0 points" in said[1]
+
+
 def test_a_task_that_loses_is_named() -> None:
     tasks = [TaskFound("a", WORSE, BETTER, BETTER), TaskFound("b", BETTER, WORSE, OPEN)]
     joint = decide_joint(BETTER, tasks, margin=0.005)

@@ -45,13 +45,14 @@ class Joined:
     reasons: tuple[str, ...]
 
 
-def decide_joint(mean: Difference, tasks: Sequence[TaskFound], *, margin: float) -> Joined:
+def decide_joint(mean: Difference, tasks: Sequence[TaskFound], *, margin: float, improving: bool = False) -> Joined:
     """The frozen network unless training it for all tasks is shown to be better, by the mean over tasks.
 
     Parameters
     ----------
     mean : jointly trained minus frozen, the metric averaged over tasks.
     margin : share of the metric within which a difference is none.
+    improving : whether a training was still getting better when its epochs were done.
     """
     chosen: Way = "joint" if mean.low is not None and mean.low > 0 else "frozen"
     words = {task.name: effect(task.over_alone, margin) for task in tasks}
@@ -59,10 +60,14 @@ def decide_joint(mean: Difference, tasks: Sequence[TaskFound], *, margin: float)
     if chosen == "joint":
         sentence = f"Train one network for all {len(tasks)} tasks. It does better than the frozen one by {gain}."
     else:
-        sentence = (
-            f"Freeze one network under {len(tasks)} heads. Training it for all tasks is not shown to be better: {gain}."
+        shown = "does worse" if mean.high is not None and mean.high < 0 else "is not shown to be better"
+        sentence = f"Freeze one network under {len(tasks)} heads. Training it for all tasks {shown}: {gain}."
+    reasons = _reasons(chosen, tasks, words)
+    if improving:
+        reasons.append(
+            "Training was still getting better at its last epoch: more --epochs may change what is said here."
         )
-    return Joined(chosen, words, sentence, tuple(_reasons(chosen, tasks, words)))
+    return Joined(chosen, words, sentence, tuple(reasons))
 
 
 def effect(difference: Difference, margin: float) -> Transfer:

@@ -30,7 +30,7 @@ def print_predictions(terminal: Terminal, found: Sequence[Prediction], *, form: 
     """One line for each image (of several tasks: image and task) and class; what could not be read says why."""
     several = any(one.tasks for one in found)
     if form == "json":
-        _json([_told(one) for one in found])
+        _json([_told(one, several=several) for one in found])
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["path", *(["task"] if several else []), "class", "probability"])
@@ -59,9 +59,9 @@ def _named(one: Prediction) -> list[tuple[list[str], str, float]]:
     return [*alone, *(([task], name, share) for task, top in one.tasks for name, share in top)]
 
 
-def _told(one: Prediction) -> dict[str, Any]:
+def _told(one: Prediction, *, several: bool) -> dict[str, Any]:
     row: dict[str, Any] = {"path": one.path, "error": one.error or None}
-    if one.tasks:
+    if several:
         return row | {"tasks": {task: _likeliest(top) for task, top in one.tasks}}
     return row | {"top": _likeliest(one.top)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from headstart.errors import RunError
@@ -78,7 +79,8 @@ def joint_card(folder: Path) -> str:
 def _read(folder: Path) -> tuple[Run, Record | None]:
     if not holds_joint(folder):
         raise RunError(f"{folder} holds no run over several tasks.", "Name the folder that `headstart joint` wrote.")
-    return read(folder), Journal(folder / "records.jsonl").get("costs")
+    journal = Journal(folder / "records.jsonl")
+    return replace(read(folder), plan=journal.get("plan")), journal.get("costs")
 
 
 def _head(run: Run) -> str:

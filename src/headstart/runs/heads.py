@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class Heads:
     ----------
     weight, bias : of all heads side by side, on the features at `cuts`: (Σ k, d) and (Σ k,).
     starts : a task's weight (k, d) and bias (k,) at ``top``, which a training begins with; fitted to `Several.fit`.
-    told : for records: each task's head, cut and penalty, and how the features were computed.
+    told : for records: each task's head, cut and penalty, how the features were computed, and what it took.
     """
 
     cuts: tuple[str, ...]
@@ -62,7 +63,7 @@ def found_heads(context: Context, several: Several) -> Heads:
 
 
 def _fit_heads(context: Context, several: Several, path: Path) -> None:
-    (backbone_name,) = context.options.backbones
+    started, (backbone_name,) = time.perf_counter(), context.options.backbones
     backbone = load(backbone_name, size=context.options.size)
     features = features_of(context, several.prepared, backbone)
     memory, train = context.options.memory, several.prepared.split.train
@@ -90,6 +91,7 @@ def _fit_heads(context: Context, several: Several, path: Path) -> None:
         "engine": features.engine,
         "note": features.note,
         "images": features.computed,
+        "seconds": time.perf_counter() - started,
     }
     write_arrays(path, kept, about=json.dumps(told))
 

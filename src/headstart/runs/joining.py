@@ -33,7 +33,7 @@ def run_frozen(context: Context, several: Several, heads: Heads) -> None:
     started = time.perf_counter()
     model, every = frozen_network(context, heads), range(len(several.sizes))
     record = _judged(context, several, model, every, key="frozen", title="Frozen network, a head for each task")
-    cost = {"seconds": time.perf_counter() - started, "images": heads.told["images"]}
+    cost = {"seconds": heads.told["seconds"] + time.perf_counter() - started, "images": heads.told["images"]}
     context.note(_with(record, model, recipe={"heads": heads.told["heads"]}, cost=cost, curve=None))
 
 
@@ -43,7 +43,7 @@ def run_trained(context: Context, several: Several, heads: Heads, *, tasks: Sequ
         return
     started = time.perf_counter()
     named = several.tasks.names[tasks[0]]
-    title = f"Trained for {named} alone" if len(tasks) == 1 else f"Trained for all {len(tasks)} tasks together"
+    title = f"Trained for {named} alone" if len(tasks) == 1 else "Trained together"
     stem = context.folder / "work" / f"{_stem(several, key)}.safetensors"
     model, curve, recipe = train_network(context, several, heads, tasks=tasks, checkpoint=stem, title=title)
     keep_model(stem.with_name(f"{stem.stem}-model.safetensors"), model)
@@ -227,7 +227,9 @@ def _verdict(context: Context, several: Several) -> Record:
         level = 1 - (1 - LEVEL) / len(several.sizes)
         three = simultaneous(y[there, t], named, pairs, groups[there], metric=metric, level=level)
         found.append(TaskFound(name, *(three[pair] for pair in pairs)))
-    joined = decide_joint(mean, found, margin=context.options.margin)
+    curves = [curve for record in context.journal.of("candidate") for curve in record.detail["curves"]]
+    improving = any(curve["still_improving"] for curve in curves)
+    joined = decide_joint(mean, found, margin=context.options.margin, improving=improving)
     return _told_verdict(context, several, joined, {"mean": asdict(mean), "found": [asdict(one) for one in found]})
 
 

@@ -58,8 +58,11 @@ def ways(run: Run, costs: Record | None) -> dict[str, Any] | None:
 
 
 def repeated(run: Run, facts: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What `repeat.section` says, under this command."""
-    return None if facts is None else {**facts, "command": wording.joint_command(run.options)}
+    """What `repeat.section` says, under this command; the precision is not chosen here."""
+    if facts is None:
+        return None
+    known = [(name, value) for name, value in facts["facts"] if value != wording.MISSING]
+    return {**facts, "facts": known, "command": wording.joint_command(run.options)}
 
 
 def _values(run: Run) -> list[tuple[str, dict[str, Any]]]:
@@ -78,17 +81,23 @@ def _row(
         "name": name,
         "classes": wording.plural(task["classes"], "class"),
         "labels": wording.count(task["train"]),
-        "values": [{"value": wording.estimate(values[way, name]), "chosen": way == run.chosen} for way in WAYS],
-        "alone": _points(found["over_alone"]),
-        "frozen": _points(found["over_frozen"]),
-        "word": word,
-        "effect": EFFECTS[word],
-        "test": wording.estimate(tested[name]) if name in tested else "",
+        "cells": [{**_share(values[way, name]), "chosen": way == run.chosen} for way in WAYS],
+        "differences": [
+            _points(found["over_alone"]) | {"word": word, "effect": EFFECTS[word]},
+            _points(found["over_frozen"]) | {"word": "", "effect": ""},
+        ],
+        "test": _share(tested[name]) if name in tested else None,
     }
 
 
-def _points(difference: dict[str, float | None]) -> str:
-    return wording.points(*(difference[end] for end in ("value", "low", "high")), unit="")
+def _share(found: dict[str, Any]) -> dict[str, str]:
+    return {"value": wording.share(found["value"]), "ends": wording.interval(found["low"], found["high"])}
+
+
+def _points(difference: dict[str, float | None]) -> dict[str, str]:
+    value, low, high = (difference[end] for end in ("value", "low", "high"))
+    ends = "" if low is None else f"{wording.signed(low)} to {wording.signed(high)}"
+    return {"value": wording.signed(value), "ends": ends}
 
 
 def _costs(run: Run, costs: Record | None) -> list[dict[str, Any]]:
