@@ -102,9 +102,8 @@ def _made(run: Run) -> str:
     lines = [f"- Backbone: {plain(record.backbone)}, {'frozen' if record.cut else 'every layer trained'}"]
     for task, head in zip(record.detail["tasks"], record.recipe.get("heads", ()), strict=False):
         where = wording.place(str(head["head"]), head["cut"])
-        lines.append(
-            f"- Head for {plain(task['task'])}: {plain(where)}, penalty {plain(wording.setting(head['penalty']))}"
-        )
+        penalty = "" if head["penalty"] is None else f", penalty {wording.setting(head['penalty'])}"
+        lines.append(f"- Head for {plain(task['task'])}: {plain(where + penalty)}")
     settings = {name: value for name, value in record.recipe.items() if name != "heads"}
     lines += [
         f"- {plain(name.replace('_', ' ').capitalize())}: {plain(wording.setting(v))}" for name, v in settings.items()
