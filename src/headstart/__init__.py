@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from headstart.runs.compare import compare
     from headstart.runs.estimator import TransferClassifier
     from headstart.runs.fit import fit
+    from headstart.runs.joint import joint
     from headstart.runs.labels import labels
     from headstart.runs.ranking import rank
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # Where its reporter cannot be imported, OpenVINO goes on without it.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-__all__ = ["TransferClassifier", "__version__", "adapt", "compare", "fit", "labels", "load", "rank", "study"]
+__all__ = ["TransferClassifier", "__version__", "adapt", "compare", "fit", "joint", "labels", "load", "rank", "study"]
 
 try:
     __version__ = metadata.version("headstart")
@@ -44,6 +45,10 @@ def __getattr__(name: str) -> Any:
         from headstart.runs.compare import compare
 
         return compare
+    if name == "joint":
+        from headstart.runs.joint import joint
+
+        return joint
     if name == "labels":
         from headstart.runs.labels import labels
 

@@ -26,7 +26,7 @@ from headstart.data import RowStore
 from headstart.records import Journal
 
 QUICK = ("--backbone", "random/test_resnet", "--size", "32", "--budget", "40s", "--strategy", "probe")
-COMMANDS = ("fit", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
+COMMANDS = ("fit", "joint", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "scipy", "openvino", "numpy", "PIL", "jinja2")
 
 

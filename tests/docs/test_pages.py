@@ -23,6 +23,7 @@ from headstart.strategies import ADAPTATIONS, DEEP_ADAPTATIONS, FAMILIES, TABLE,
 COMMANDS = (
     "fit",
     "adapt",
+    "joint",
     "predict",
     "rank",
     "compare",
@@ -35,6 +36,7 @@ COMMANDS = (
     "demo",
 )
 GROUPS = {"cache": ("prune",), "study": ("ranking",)}
+CALLED = ("adapt", "compare", "fit", "joint", "labels", "load", "rank", "study.ranking", "TransferClassifier")
 PAGES = (
     "README.md",
     "docs/index.md",
@@ -43,6 +45,7 @@ PAGES = (
     "docs/backbones.md",
     "docs/which-network.md",
     "docs/next-task.md",
+    "docs/joint-tasks.md",
     "docs/adapting.md",
     "docs/comparing.md",
 )
@@ -75,7 +78,15 @@ def test_pages_use_only_options_that_exist(page: str, fences: Callable[[str], li
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/quickstart.md", "docs/python.md", "docs/which-network.md", "docs/comparing.md"]
+    "page",
+    [
+        "README.md",
+        "docs/quickstart.md",
+        "docs/python.md",
+        "docs/which-network.md",
+        "docs/comparing.md",
+        "docs/joint-tasks.md",
+    ],
 )
 def test_pages_call_python_with_arguments_that_exist(page: str, fences: Callable[[str], list[tuple[str, str]]]) -> None:
     import headstart
@@ -83,7 +94,7 @@ def test_pages_call_python_with_arguments_that_exist(page: str, fences: Callable
     for call in [node for language, text in fences(page) if language == "python" for node in ast.walk(ast.parse(text))]:
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func).removeprefix("headstart.")
-            if name in ("adapt", "compare", "fit", "labels", "load", "rank", "study.ranking", "TransferClassifier"):
+            if name in CALLED:
                 known = inspect.signature(attrgetter(name)(headstart)).parameters
                 assert {keyword.arg for keyword in call.keywords} <= set(known), name
 

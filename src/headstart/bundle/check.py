@@ -11,6 +11,8 @@ from typing import Any
 from headstart.errors import BundleError
 
 FORMAT = "headstart-bundle/1"
+FORMAT_OF_TASKS = "headstart-bundle/2"
+"""Of a bundle of several tasks, whose probabilities stand side by side."""
 REPAIR = "Copy the folder again from where it was made, or repeat the run."
 
 
@@ -33,8 +35,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         )
     try:
         config: dict[str, Any] = json.loads(path.read_text())
-        if config["format"] != FORMAT:
-            raise BundleError(f"{path} is of the format {config['format']}.", f"This version reads {FORMAT}.")
+        if config["format"] not in (FORMAT, FORMAT_OF_TASKS):
+            known = f"{FORMAT} and {FORMAT_OF_TASKS}"
+            raise BundleError(f"{path} is of the format {config['format']}.", f"This version reads {known}.")
         _ = config["files"], config["classes"], config["preprocessing"]
         if config["sha256"] != config_digest(config):
             raise BundleError(f"{path} was altered after the run.", REPAIR)

@@ -13,10 +13,11 @@ import numpy as np
 
 from headstart.bundle.check import read_config, verify
 from headstart.data import MAX_PIXELS, array_to_square, read_rgb, to_square
-from headstart.errors import DataError, ImageError
+from headstart.errors import DataError, ImageError, OptionError
 
 BATCH = 32
 GRAPH = ("graph.xml", "graph.bin")
+Likeliest = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,24 @@ class Prediction:
     Attributes
     ----------
     path : the file as it was named, or ``image i`` of an array.
-    top : (class, probability), the most probable first.
+    top : (class, probability), the most probable first; empty of a model with several tasks.
     error : why the image was left out; empty where it was read.
+    tasks : of a model with several tasks, what `top` is otherwise, by the name of the task.
     """
 
     path: str
-    top: tuple[tuple[str, float], ...]
+    top: Likeliest
     error: str = ""
+    tasks: tuple[tuple[str, Likeliest], ...] = ()
 
 
 class Predictor:
     """The model of a run.
+
+    Attributes
+    ----------
+    classes : what the model may name; of several tasks those of one after the other, as ``task: class``.
+    tasks : by name the classes of each task; empty where there is one task alone.
 
     Parameters
     ----------
@@ -57,6 +65,8 @@ class Predictor:
         verify(self.folder, self.config, self.config["files"])
         self._held: tuple[bytes, bytes] | None = None
         self.classes: tuple[str, ...] = tuple(self.config["classes"])
+        told = self.config.get("tasks", ())
+        self.tasks: dict[str, tuple[str, ...]] = {task["name"]: tuple(task["classes"]) for task in told}
         self.size: int = self.config["preprocessing"]["size"]
 
     def in_memory(self) -> Predictor:
@@ -79,7 +89,12 @@ class Predictor:
         return core.compile_model(graph, "CPU", config)
 
     def predict(self, images: Sequence[Path | str] | np.ndarray) -> np.ndarray:
-        """Names of the most probable classes, (n,); images as in `predict_proba`."""
+        """Names of the most probable classes, (n,); images as in `predict_proba`.
+
+        Raises
+        ------
+        OptionError : the model has several tasks.
+        """
         names: np.ndarray = np.array(self.classes)
         chosen: np.ndarray = names[self.predict_proba(images).argmax(1)]
         return chosen
@@ -94,7 +109,27 @@ class Predictor:
         Raises
         ------
         ImageError : an image cannot be read.
+        OptionError : the model has several tasks.
         """
+        if self.tasks:
+            fact = f"This model has several tasks: {', '.join(self.tasks)}."
+            raise OptionError(fact, "Call predict_tasks, which gives the probabilities of each.")
+        return self._shares(images)
+
+    def predict_tasks(self, images: Sequence[Path | str] | np.ndarray) -> dict[str, np.ndarray]:
+        """By task, probabilities (n, k) of its classes in the order of `tasks`; images as in `predict_proba`.
+
+        A model of one task gives it under the name ``""``.
+        """
+        shares, named = self._shares(images), self.tasks or {"": self.classes}
+        return dict(zip(named, self._cut(shares), strict=True))
+
+    def _cut(self, shares: np.ndarray) -> list[np.ndarray]:
+        """Probabilities of all tasks side by side, over the last axis → those of each."""
+        ends = np.cumsum([len(classes) for classes in self.tasks.values()], dtype=np.int64)
+        return np.split(shares, ends[:-1], axis=-1)
+
+    def _shares(self, images: Sequence[Path | str] | np.ndarray) -> np.ndarray:
         squares = []
         for i, square in enumerate(self._squares(images, MAX_PIXELS)):
             if isinstance(square, ImageError):
@@ -123,13 +158,17 @@ class Predictor:
                 if isinstance(square, ImageError):
                     yield Prediction(str(path), (), square.fact)
                 else:
-                    yield Prediction(str(path), self._ranked(next(rows), top))
+                    yield self._prediction(str(path), next(rows), top)
             if progress is not None:
                 progress("predicting", start + len(block), len(paths))
 
-    def _ranked(self, probabilities: np.ndarray, top: int) -> tuple[tuple[str, float], ...]:
-        order = np.argsort(-probabilities, kind="stable")[:top]
-        return tuple((self.classes[i], float(probabilities[i])) for i in order)
+    def _prediction(self, path: str, shares: np.ndarray, top: int) -> Prediction:
+        if not self.tasks:
+            return Prediction(path, _likeliest(self.classes, shares, top))
+        named = zip(self.tasks.items(), self._cut(shares), strict=True)
+        return Prediction(
+            path, (), tasks=tuple((name, _likeliest(classes, own, top)) for (name, classes), own in named)
+        )
 
     def _run(self, pixels: np.ndarray) -> np.ndarray:
         return np.array(self._graph(pixels)[0])
@@ -150,3 +189,8 @@ class Predictor:
 
         with ThreadPoolExecutor() as pool:
             yield from pool.map(read, images)
+
+
+def _likeliest(classes: Sequence[str], probabilities: np.ndarray, top: int) -> Likeliest:
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    return tuple((classes[i], float(probabilities[i])) for i in order)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from headstart.backbones import Transferred, load
 from headstart.backbones.graphs import compile_graph, to_graph
-from headstart.bundle.check import FORMAT, config_digest, digest, read_config, verify
+from headstart.bundle.check import FORMAT, FORMAT_OF_TASKS, config_digest, digest, read_config, verify
 from headstart.errors import InternalError
 from headstart.records import writing
 from headstart.shallow import head_module
@@ -24,19 +24,34 @@ PARITY = 1e-3
 
 
 class Probabilities(nn.Module):
-    """softmax of a model's logits: what the exported graph gives."""
+    """softmax of a model's logits, of several tasks that of each: what the exported graph gives.
 
-    def __init__(self, model: nn.Module) -> None:
+    Parameters
+    ----------
+    sizes : classes of each task, whose logits stand side by side; empty of one task.
+    """
+
+    def __init__(self, model: Transferred, sizes: Sequence[int] = ()) -> None:
         super().__init__()
         self.model = model
+        self.sizes = list(sizes)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 3, h, w) normalised → (n, k)."""
-        return torch.softmax(self.model(x), 1)
+        logits: Tensor = self.model(x)
+        if not self.sizes:
+            return torch.softmax(logits, 1)
+        return torch.cat([torch.softmax(own, 1) for own in logits.split(self.sizes, 1)], 1)
 
 
 def save(
-    folder: Path, model: Transferred, *, classes: Sequence[str], sample: np.ndarray, about: dict[str, Any]
+    folder: Path,
+    model: Transferred,
+    *,
+    classes: Sequence[str],
+    sample: np.ndarray,
+    about: dict[str, Any],
+    tasks: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> dict[str, Any]:
     """Write ``model.safetensors``, ``graph.xml``, ``graph.bin`` and, last, ``config.json``.
 
@@ -44,6 +59,8 @@ def save(
     ----------
     sample : uint8 (n, size, size, 3) images on which the graph is compared with torch.
     about : what else the configuration should say (strategy, seed, data fingerprint, …).
+    tasks : name and classes of each, where the model's logits are those of several tasks side by side; `classes` are
+        then not looked at.
 
     Returns
     -------
@@ -58,10 +75,10 @@ def save(
     with writing(folder / "model.safetensors") as temporary:
         # One entry only: safetensors writes several in an order of its own each time, and the bytes would differ.
         save_file(state, temporary, metadata={"format": "pt"})
-    parity = _save_graph(folder, model, sample)
+    parity = _save_graph(folder, Probabilities(model, [len(labels) for _, labels in tasks]), sample)
     names = ("model.safetensors", "graph.xml", "graph.bin")
     files = {n: {"bytes": (folder / n).stat().st_size, "sha256": digest(folder / n)} for n in names}
-    config = _config(model, classes) | about | {"files": files}
+    config = _config(model, classes) | (_told(tasks) if tasks else {}) | about | {"files": files}
     with writing(folder / "config.json") as temporary:
         temporary.write_text(json.dumps(config | {"sha256": config_digest(config)}, indent=1) + "\n")
     return {"files": files, "parity": parity}
@@ -84,11 +101,11 @@ def rebuild(folder: Path) -> Transferred:
     return model.eval()
 
 
-def _save_graph(folder: Path, model: Transferred, sample: np.ndarray) -> float:
+def _save_graph(folder: Path, shares: Probabilities, sample: np.ndarray) -> float:
     import openvino
 
-    preprocessing = model.backbone.preprocessing
-    graph = to_graph(Probabilities(model), preprocessing)
+    preprocessing = shares.model.backbone.preprocessing
+    graph = to_graph(shares, preprocessing)
     with writing(folder / "graph.bin") as weights, writing(folder / "graph.xml") as description:
         # OpenVINO derives the name of the weights from that of the description.
         built = description.with_name(f".{description.name}.building.xml")
@@ -96,7 +113,7 @@ def _save_graph(folder: Path, model: Transferred, sample: np.ndarray) -> float:
         built.with_suffix(".bin").replace(weights)
         built.replace(description)
     with torch.inference_mode():
-        expected = torch.softmax(model(preprocessing.tensor(sample)), 1).numpy()
+        expected = shares(preprocessing.tensor(sample)).numpy()
     got = compile_graph(openvino.Core().read_model(folder / "graph.xml"))(sample)[0]
     parity = float(np.abs(got - expected).max())
     if not parity <= PARITY:
@@ -121,6 +138,15 @@ def _config(model: Transferred, classes: Sequence[str]) -> dict[str, Any]:
             "mean": list(preprocessing.mean),
             "std": list(preprocessing.std),
         },
+    }
+
+
+def _told(tasks: Sequence[tuple[str, Sequence[str]]]) -> dict[str, Any]:
+    """What a configuration says of several tasks, under a format that a version without tasks refuses to read."""
+    return {
+        "format": FORMAT_OF_TASKS,
+        "classes": [f"{name}: {label}" for name, labels in tasks for label in labels],
+        "tasks": [{"name": name, "classes": list(labels)} for name, labels in tasks],
     }
 
 

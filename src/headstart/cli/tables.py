@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Column, Table
 
@@ -18,6 +18,7 @@ from headstart.cli.show import Terminal
 if TYPE_CHECKING:
     from headstart.backbones import Listing
     from headstart.bundle import Prediction
+    from headstart.bundle.predictor import Likeliest
     from headstart.evidence.backtest import Estimate
     from headstart.report import Explained
     from headstart.runs.caching import Entry, Verified
@@ -26,37 +27,47 @@ if TYPE_CHECKING:
 
 
 def print_predictions(terminal: Terminal, found: Sequence[Prediction], *, form: str) -> None:
-    """One line for each image and class; what could not be read keeps its line and says why."""
+    """One line for each image (of several tasks: image and task) and class; what could not be read says why."""
+    several = any(one.tasks for one in found)
     if form == "json":
-        rows = [
-            {
-                "path": one.path,
-                "error": one.error or None,
-                "top": [{"class": name, "probability": share} for name, share in one.top],
-            }
-            for one in found
-        ]
-        _json(rows)
+        _json([_told(one, several=several) for one in found])
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["path", "class", "probability"])
+        writer.writerow(["path", *(["task"] if several else []), "class", "probability"])
         for one in found:
-            writer.writerows([one.path, name, f"{share:.6f}"] for name, share in one.top)
+            writer.writerows([one.path, *task, name, f"{share:.6f}"] for task, name, share in _named(one))
             if one.error:
-                writer.writerow([one.path, "", ""])
+                writer.writerow([one.path, *([""] if several else []), "", ""])
     else:
-        table = _table("image", "class", "probability")
+        table = _table("image", *(["task"] if several else []), "class", "probability")
         for one in found:
-            for name, share in one.top:
-                table.add_row(one.path, name, f"{100 * share:.1f} %")
+            for task, name, share in _named(one):
+                table.add_row(one.path, *task, name, f"{100 * share:.1f} %")
             if one.error:
-                table.add_row(one.path, one.error, "")
+                table.add_row(one.path, *([""] if several else []), one.error, "")
         terminal.console.print(table)
     broken = [one for one in found if one.error]
     for one in broken:
         sys.stderr.write(f"{one.path} was left out: {one.error}\n")
     if broken:
         sys.stderr.write(f"{len(broken)} of {len(found)} files could not be read.\n")
+
+
+def _named(one: Prediction) -> list[tuple[list[str], str, float]]:
+    """Task (in a list, which is empty where there is one task alone), class and probability."""
+    alone: list[tuple[list[str], str, float]] = [([], name, share) for name, share in one.top]
+    return [*alone, *(([task], name, share) for task, top in one.tasks for name, share in top)]
+
+
+def _told(one: Prediction, *, several: bool) -> dict[str, Any]:
+    row: dict[str, Any] = {"path": one.path, "error": one.error or None}
+    if several:
+        return row | {"tasks": {task: _likeliest(top) for task, top in one.tasks}}
+    return row | {"top": _likeliest(one.top)}
+
+
+def _likeliest(top: Likeliest) -> list[dict[str, Any]]:
+    return [{"class": name, "probability": share} for name, share in top]
 
 
 def print_explained(terminal: Terminal, models: Sequence[Explained], *, as_json: bool) -> None:

@@ -26,7 +26,7 @@ B_co = TypeVar("B_co", covariant=True)
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (n, 3, h, w), normalised, and their classes (n,)."""
+    """Images (n, 3, h, w), normalised, and their classes (n,); of m tasks (n, m), −1 where there is no label."""
 
     x: Tensor
     y: Tensor
@@ -102,7 +102,7 @@ class Stream(Feed[Batch], Protocol):
 
     @property
     def y(self) -> np.ndarray:
-        """Classes (n,)."""
+        """Classes (n,), of m tasks (n, m)."""
         ...
 
     def in_order(self) -> Iterator[Batch]:
@@ -119,7 +119,7 @@ class Batches:
     read : positions → uint8 (n, size, size, 3), e.g. `Survey.pixels`.
     prepare : uint8 pixels → normalised float tensor, e.g. `Preprocessing.tensor`.
     indices : positions of the images (n,).
-    y : their classes (n,), in the order of `indices`.
+    y : their classes (n,), of m tasks (n, m), in the order of `indices`.
     size : images in a batch.
     keys : names of the images (n,), on which their views depend; their positions by default.
     """

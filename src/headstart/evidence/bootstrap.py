@@ -111,10 +111,14 @@ def paired(
     """
     values, inside, count = _replicates(y, [a, b], groups, metric, resamples, seed)
     value = float(values[0] - values[1])
+    return difference_of(value, inside[0] - inside[1], count, level=level)
+
+
+def difference_of(value: float, spread: NDArray[np.float64], count: int, *, level: float) -> Difference:
+    """A difference with the interval of `paired`, from its values on every resample ``(b,)`` of `count` groups."""
     if count < 2:
         return Difference(value, None, None)
-    error = _paired_error(inside[0] - inside[1], count)
-    return _difference(value, _quantile(level, count) * float(error))
+    return _difference(value, _quantile(level, count) * float(_paired_error(spread, count)))
 
 
 def best_of(

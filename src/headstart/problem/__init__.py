@@ -7,15 +7,18 @@ from headstart.problem.labels import LabelSpaces, label_spaces, renamed
 from headstart.problem.pairing import PAIRS, item_names, together
 from headstart.problem.read import labelled_arrays, read_labelled, read_unlabelled
 from headstart.problem.target import read_target
+from headstart.problem.tasks import UNLABELLED, Tasks, read_tasks
 from headstart.problem.transfer import Sealed, Transfer, shared_classes
 
 __all__ = [
     "PAIRS",
+    "UNLABELLED",
     "Domain",
     "LabelSpaces",
     "Labelled",
     "Sealed",
     "Task",
+    "Tasks",
     "Transfer",
     "Unlabelled",
     "features",
@@ -25,6 +28,7 @@ __all__ = [
     "read_either",
     "read_labelled",
     "read_target",
+    "read_tasks",
     "read_unlabelled",
     "renamed",
     "shared_classes",

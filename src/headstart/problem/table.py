@@ -25,38 +25,45 @@ def read_table(table: Path) -> Labelled:
     DataError : not a table, columns or values missing, files that do not exist, unknown split.
     MissingExtraError : a Parquet table, and pyarrow is not installed.
     """
-    columns = _columns(table)
+    columns = columns_of(table)
     absent = [name for name in _NEEDED if name not in columns]
     if absent:
         fact = f"{printable(table)} lacks the column {' and '.join(absent)}; it has {few(list(columns), most=8)}."
         raise DataError(fact, "The columns are path, label and, if wanted, split and group.")
     if not columns["path"]:
         raise DataError(f"{printable(table)} has no rows.", "Write one row an image: path,label.")
-    _refuse_gaps(table, columns, _NEEDED)
-    rows = _rows(table, columns)
-    _refuse_absent(table, rows)
+    refuse_gaps(table, columns, _NEEDED)
+    rows = rows_of(table, columns)
+    refuse_absent(table, rows)
     return labelled(rows, classes=columns["label"], root=table.parent, layout="table")
 
 
 def table_has_labels(table: Path) -> bool:
     """Whether a table has the column of labels, and something in it."""
-    return any(_columns(table).get("label", []))
+    return any(columns_of(table).get("label", []))
 
 
 def images_of_table(table: Path) -> Domain:
     """The images that a table names, with their groups and without their labels; errors as in `read_table`."""
-    columns = _columns(table)
+    columns = columns_of(table)
     if not columns.get("path"):
         fact = f"{printable(table)} has no column path with files in it."
         raise DataError(fact, "Write one row an image, with the column path and, if wanted, group.")
-    _refuse_gaps(table, columns, ("path",))
-    rows = _rows(table, columns)
-    _refuse_absent(table, rows)
+    refuse_gaps(table, columns, ("path",))
+    rows = rows_of(table, columns)
+    refuse_absent(table, rows)
     images, groups = tuple(row.path for row in rows), tuple(row.group for row in rows)
     return Domain(printable(table.resolve().stem), images, given_or_none(groups), table.parent)
 
 
-def _columns(table: Path) -> Columns:
+def columns_of(table: Path) -> Columns:
+    """Every column under its name in small letters, without spaces around its values.
+
+    Raises
+    ------
+    DataError : not a table.
+    MissingExtraError : a Parquet table, and pyarrow is not installed.
+    """
     suffix = table.suffix.lower()
     if suffix not in (".csv", *_PARQUET):
         fact = f"{printable(table)} is neither a folder nor a table."
@@ -94,7 +101,8 @@ def _read_parquet(table: Path) -> Columns:
     }
 
 
-def _refuse_gaps(table: Path, columns: Columns, needed: Sequence[str]) -> None:
+def refuse_gaps(table: Path, columns: Columns, needed: Sequence[str]) -> None:
+    """DataError where a row has no value in a column that is needed."""
     for name in needed:
         gaps = [str(row) for row, value in enumerate(columns[name], 1) if not value]
         if gaps:
@@ -102,7 +110,8 @@ def _refuse_gaps(table: Path, columns: Columns, needed: Sequence[str]) -> None:
             raise DataError(fact, "Fill them in, or take the rows out.")
 
 
-def _rows(table: Path, columns: Columns) -> list[Row]:
+def rows_of(table: Path, columns: Columns) -> list[Row]:
+    """The images with label, part and group, as far as there are such columns; DataError on an unknown part."""
     empty = [""] * len(columns["path"])
     splits = [value.lower() for value in columns.get("split", empty)]
     unknown = sorted({value for value in splits if value and value not in PARTS})
@@ -117,7 +126,8 @@ def _rows(table: Path, columns: Columns) -> list[Row]:
     ]
 
 
-def _refuse_absent(table: Path, rows: list[Row]) -> None:
+def refuse_absent(table: Path, rows: Sequence[Row]) -> None:
+    """DataError where a file does not exist."""
     with reading(table.parent):
         absent = [printable(row.path) for row in rows if not row.path.exists()]
     if absent:

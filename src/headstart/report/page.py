@@ -11,6 +11,7 @@ from headstart.report.adaptation import draw_adaptation, holds_adaptation
 from headstart.report.comparison import Compared, holds_comparison, read_comparison
 from headstart.report.composing import compose
 from headstart.report.growth import draw_growth, holds_growth
+from headstart.report.joint import draw_joint, holds_joint
 from headstart.report.reading import Run, read
 from headstart.report.sections import (
     candidates,
@@ -74,6 +75,8 @@ def draw(run: Path) -> Path:
         return draw_growth(run)
     if holds_adaptation(Path(run)):
         return draw_adaptation(run)
+    if holds_joint(Path(run)):
+        return draw_joint(run)
     page = Path(run) / "report.html"
     content = render_card(read_comparison(Path(run))) if holds_comparison(Path(run)) else render(read(Path(run)))
     with writing(page) as temporary:

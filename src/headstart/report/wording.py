@@ -311,6 +311,20 @@ def adapt_command(options: Mapping[str, Any]) -> list[str]:
     return [shlex.join(piece) for piece in pieces]
 
 
+def joint_command(options: Mapping[str, Any]) -> list[str]:
+    """The `headstart joint` that asks the same again; none where nothing is known."""
+    if not options:
+        return []
+    pieces = [["headstart", "joint", str(options["data"])]]
+    pieces += [["--label", str(name)] for name in options["labels"]]
+    pieces += [["--out", "again"]]
+    pieces += [["--backbone", str(name)] for name in options["backbones"]]
+    pieces += [["--epochs", str(options["epochs"])]] if options.get("epochs") else []
+    keys = ("seed", "size", "split", "metric", "device", "max_pixels")
+    pieces += [["--" + key.replace("_", "-"), SHOWN[key](options[key])] for key in keys]
+    return [shlex.join(piece) for piece in pieces]
+
+
 def _shares(parts: Sequence[float]) -> str:
     return "/".join(f"{100 * part:g}" for part in parts)
 

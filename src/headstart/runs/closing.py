@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from headstart.backbones import Transferred
 from headstart.bundle.save import save
 from headstart.data import Survey
 from headstart.evidence import METRICS, calibration_error, confusion, interval, log_loss
+from headstart.problem import Task
 from headstart.records import Record, writing
 from headstart.runs.candidates import fit_strategy, probabilities
 from headstart.runs.context import Context, Prepared, keep_predictions
@@ -198,8 +200,15 @@ def thumbnail(context: Context, looked: Survey, index: int) -> str:
     return keep_picture(context.folder, looked, index)
 
 
-def write_bundle(context: Context, prepared: Prepared, model: Transferred) -> None:
-    """Write the model as a bundle; the record ``bundle``."""
+def write_bundle(
+    context: Context, prepared: Prepared, model: Transferred, *, tasks: Sequence[tuple[str, Task]] = ()
+) -> None:
+    """Write the model as a bundle; the record ``bundle``.
+
+    Parameters
+    ----------
+    tasks : names and label spaces, where the model's logits are those of several tasks side by side.
+    """
     if context.journal.get("bundle") is not None:
         return
     started = time.perf_counter()
@@ -212,7 +221,8 @@ def write_bundle(context: Context, prepared: Prepared, model: Transferred) -> No
         "data": prepared.fingerprint,
     }
     classes = prepared.labelled.task.classes
-    facts = save(context.folder, model, classes=classes, sample=sample, about=about)
+    named = [(name, space.classes) for name, space in tasks]
+    facts = save(context.folder, model, classes=classes, sample=sample, about=about, tasks=named)
     context.progress("writing the bundle", 1, 1)
     cost = {"seconds": time.perf_counter() - started}
     context.note(Record("bundle", "bundle", data=prepared.fingerprint, cost=cost, detail=facts))

@@ -24,8 +24,8 @@ from headstart.objectives import CrossEntropy, Penalty, Start
 from headstart.records.arrays import write_arrays
 from headstart.runs.context import Context, Prepared, kept_arrays
 from headstart.runs.finding import block_gradients, found_rate, one_block
-from headstart.runs.probing import Probed, head_rows, rows_at
-from headstart.shallow import Probe, arrays, fit_probe, linear_start
+from headstart.runs.probing import Probed, head_rows, linear_rows, rows_at
+from headstart.shallow import Probe
 from headstart.strategies import Strategy, frozen_cut
 from headstart.training import (
     Curve,
@@ -194,15 +194,10 @@ def _start(
 
 
 def _start_head(head: nn.Linear, linear: Probe, z: np.ndarray, y: np.ndarray) -> None:
-    """Rows of the classes that have an image; the others start without weights, at the lowest bias."""
-    there, y = np.unique(y, return_inverse=True)
-    estimator = fit_probe(linear, {"top": z}, y)
-    weight, bias = linear_start(arrays(estimator))
+    weight, bias = linear_rows(linear, z, y, k=head.out_features)
     with torch.no_grad():
-        head.weight.zero_()
-        head.bias.fill_(bias.min().item())
-        head.weight[there] = weight
-        head.bias[there] = bias
+        head.weight.copy_(weight)
+        head.bias.copy_(bias)
 
 
 def _objective(

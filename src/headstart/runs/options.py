@@ -130,10 +130,37 @@ class Adapting(Options):
         super().__post_init__()
         if self.labels < 0:
             raise OptionError(f"{self.labels} labels of each class cannot be used.", "Choose 0 or more.")
-        if self.epochs is not None and not 1 <= self.epochs <= MOST_EPOCHS:
-            raise OptionError(f"{self.epochs} epochs are out of range.", f"Choose 1 to {MOST_EPOCHS}.")
+        refuse_epochs(self.epochs)
         if self.pairs not in PAIRS:
             raise OptionError(f"There is no way {self.pairs} to pair images.", f"Choose among {', '.join(PAIRS)}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joining(Options):
+    """The question of a `joint`, resolved.
+
+    Attributes
+    ----------
+    labels : columns of the table, one a task.
+    epochs : of each training; None: `headstart.runs.networks.usual_epochs`.
+    """
+
+    labels: tuple[str, ...]
+    epochs: int | None = None
+    strategy: str = "joint"
+    class_weight: str = "none"
+    margin: float = 0.005
+    budget: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse_epochs(self.epochs)
+
+
+def refuse_epochs(epochs: int | None) -> None:
+    """OptionError where so many epochs cannot be asked for."""
+    if epochs is not None and not 1 <= epochs <= MOST_EPOCHS:
+        raise OptionError(f"{epochs} epochs are out of range.", f"Choose 1 to {MOST_EPOCHS}.")
 
 
 def parse_budget(text: str | float) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data import DECODE_VERSION, Survey, find_duplicates, merge_groups, split, survey
+from headstart.data import DECODE_VERSION, Duplicates, Survey, find_duplicates, merge_groups, split, survey
 from headstart.errors import DataError
 from headstart.problem import Domain, Labelled
 from headstart.records import Record, writing
@@ -26,7 +26,7 @@ def prepare(context: Context, labelled: Labelled) -> tuple[Prepared, Record]:
     """`read` for a run; the record ``data`` says what was found."""
     started = time.perf_counter()
     prepared = read(labelled, context.options, cache=context.cache, progress=context.progress)
-    return prepared, _record(prepared, seconds=time.perf_counter() - started, seed=context.options.seed)
+    return prepared, data_record(prepared, seconds=time.perf_counter() - started, seed=context.options.seed)
 
 
 def read(labelled: Labelled, asked: Reading, *, cache: Path, progress: Callable[[str, int, int], None]) -> Prepared:
@@ -36,11 +36,7 @@ def read(labelled: Labelled, asked: Reading, *, cache: Path, progress: Callable[
     ------
     DataError : too few usable images in a class; or broken ones, where `strict` was asked for.
     """
-    looked = survey(labelled.x, asked.size, cache=cache, max_pixels=asked.max_pixels, progress=progress)
-    if asked.strict:
-        refuse_broken(labelled.x, looked)
-    duplicates = find_duplicates(looked)
-    groups = merge_groups(duplicates.groups, labelled.x.groups)
+    looked, duplicates, groups = look(labelled.x, asked, cache=cache, progress=progress)
     parts = split(
         labelled.y,
         groups,
@@ -51,6 +47,22 @@ def read(labelled: Labelled, asked: Reading, *, cache: Path, progress: Callable[
         classes=labelled.task.classes,
     )
     return Prepared(labelled, looked, duplicates, groups, parts, looked.fingerprint(labelled.y))
+
+
+def look(
+    domain: Domain, asked: Reading, *, cache: Path, progress: Callable[[str, int, int], None]
+) -> tuple[Survey, Duplicates, np.ndarray]:
+    """Every image read once, the duplicates among them, and what stays on one side of every split, int64 (n,).
+
+    Raises
+    ------
+    DataError : broken images, where `strict` was asked for.
+    """
+    looked = survey(domain, asked.size, cache=cache, max_pixels=asked.max_pixels, progress=progress)
+    if asked.strict:
+        refuse_broken(domain, looked)
+    duplicates = find_duplicates(looked)
+    return looked, duplicates, merge_groups(duplicates.groups, domain.groups)
 
 
 def refuse_broken(domain: Domain, looked: Survey) -> None:
@@ -95,7 +107,8 @@ def write_split(context: Context, prepared: Prepared) -> None:
         temporary.write_text(json.dumps({"seed": context.options.seed, **parts}, indent=1, ensure_ascii=False))
 
 
-def _record(prepared: Prepared, *, seconds: float, seed: int) -> Record:
+def data_record(prepared: Prepared, *, seconds: float, seed: int) -> Record:
+    """The record ``data``: how many images of each class there are in each part, and what is the matter with them."""
     labelled, looked, found, parts = prepared.labelled, prepared.survey, prepared.duplicates, prepared.split
     conflicts = found.conflicts(labelled.y)
     label_of, classes = labelled.x.label_of, labelled.task.classes

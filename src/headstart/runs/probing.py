@@ -9,6 +9,8 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from headstart.backbones import Backbone
 from headstart.data import folds
@@ -16,7 +18,19 @@ from headstart.evidence import interval
 from headstart.features import Features, extract
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared
-from headstart.shallow import HEADS, WIDEST, Probe, best, compete, evenly, screen, shortlist
+from headstart.shallow import (
+    HEADS,
+    WIDEST,
+    Probe,
+    arrays,
+    best,
+    compete,
+    evenly,
+    fit_probe,
+    linear_start,
+    screen,
+    shortlist,
+)
 
 FOLDS = 5
 BESIDE = 1.9e9
@@ -127,6 +141,18 @@ def _compete(context: Context, screened: Screened, *, title: str, heads: Collect
     context.progress(title, total, total)
     linear = best([p for p in competed if p.cuts == ("top",) and HEADS[p.head].kind == "linear"])
     return Probed(best([*screened.probes, *competed]), linear, screened.probes, tuple(competed))
+
+
+def linear_rows(linear: Probe, z: np.ndarray, y: np.ndarray, *, k: int) -> tuple[Tensor, Tensor]:
+    """Weight ``(k, d)`` and bias ``(k,)`` of a linear head at ``top``, fitted to features ``(n, d)`` and classes.
+
+    A class without an image has no weights, and the lowest bias.
+    """
+    there, y = np.unique(y, return_inverse=True)
+    fitted, biases = linear_start(arrays(fit_probe(linear, {"top": z}, y)))
+    weight, bias = torch.zeros(k, z.shape[1]), torch.full((k,), biases.min().item())
+    weight[there], bias[there] = fitted, biases
+    return weight, bias
 
 
 def _class_weight(context: Context) -> str | None:

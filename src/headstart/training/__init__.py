@@ -2,7 +2,7 @@
 
 from headstart.training.curve import Curve, Point
 from headstart.training.gradients import GRADIENT_IMAGES, relative_gradients
-from headstart.training.inference import Scores, predict_logits, score
+from headstart.training.inference import Scores, predict_logits, score, score_tasks
 from headstart.training.loop import Trial, train, train_trials
 from headstart.training.objective import AfterStep, AtEpoch, Objective
 from headstart.training.rate import Sweep, find_rate, scaled
@@ -42,6 +42,7 @@ __all__ = [
     "relative_gradients",
     "scaled",
     "score",
+    "score_tasks",
     "scratch",
     "source_free",
     "towards_source",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,3 +47,25 @@ def score(model: nn.Module, batches: Stream) -> Scores:
     logits = predict_logits(model, batches)
     shares = softmax(logits / fit_temperature(logits, batches.y))
     return Scores(losses(batches.y, shares), float((logits.argmax(1) == batches.y).mean()))
+
+
+def score_tasks(model: nn.Module, batches: Stream, sizes: Sequence[int]) -> Scores:
+    """As `score`, of m tasks whose logits stand side by side, each at a temperature of its own.
+
+    An image's loss is Σ_t n/(m n_t) ℓ_it over the tasks t that it has a label of, such that the mean over the n images
+    is the mean over tasks of each one's mean loss over its n_t labelled images. The accuracy is the mean over tasks.
+
+    Parameters
+    ----------
+    batches : its `y` is ``(n, m)``, negative where an image has no label; every task needs one label at least.
+    sizes : classes of each task.
+    """
+    logits, y = predict_logits(model, batches), batches.y
+    total, right = np.zeros(len(y)), []
+    for t, own in enumerate(np.split(logits, np.cumsum(sizes)[:-1], axis=1)):
+        there = y[:, t] >= 0
+        known, truth = own[there], y[there, t]
+        shares = softmax(known / fit_temperature(known, truth))
+        total[there] += losses(truth, shares) * (len(y) / (len(sizes) * len(truth)))
+        right.append((known.argmax(1) == truth).mean())
+    return Scores(total, float(np.mean(right)))

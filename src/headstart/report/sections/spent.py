@@ -16,6 +16,7 @@ def section(run: Run) -> dict[str, Any] | None:
     units = list(run.plan.detail.get("units") or []) if run.plan else []
     if not run.spent and not units:
         return None
+    planned = [unit["seconds"] for unit in units if unit.get("seconds") is not None]
     rows = [_stage(stage) for stage in stages] or [_unit(unit) for unit in units]
     title = "Planned and spent time by stage" if stages else "Planned time by unit of work"
     budget = next((r.detail["budget_s"] for r in (run.spent, run.plan) if r and "budget_s" in r.detail), None)
@@ -30,7 +31,7 @@ def section(run: Run) -> dict[str, Any] | None:
             for stage in stages
         ],
         "total": wording.seconds(total(run.spent, "total_s")) if run.spent else "",
-        "planned": wording.seconds(sum(unit.get("seconds") or 0.0 for unit in units)) if units else "",
+        "planned": wording.seconds(sum(planned)) if planned else "",
         "budget": wording.seconds(budget) if budget is not None else "",
         "peak": wording.size(total(run.spent, "peak_bytes")) if run.spent else "",
         "notes": [*(run.plan.detail.get("notes") or [] if run.plan else []), *_departures(run)],
