@@ -38,10 +38,9 @@ class Probabilities(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 3, h, w) normalised → (n, k)."""
-        logits: Tensor = self.model(x)
         if not self.sizes:
-            return torch.softmax(logits, 1)
-        return torch.cat([torch.softmax(own, 1) for own in logits.split(self.sizes, 1)], 1)
+            return torch.softmax(self.model(x), 1)
+        return torch.cat([torch.softmax(own, 1) for own in self.model(x).split(self.sizes, 1)], 1)
 
 
 def save(
