@@ -46,7 +46,9 @@ class Joined:
 
 
 def decide_joint(mean: Difference, tasks: Sequence[TaskFound], *, margin: float, improving: bool = False) -> Joined:
-    """The frozen network unless training it for all tasks is shown to be better, by the mean over tasks.
+    """The frozen network unless training it for all tasks did better by more than the margin, in the mean over tasks.
+
+    What did better is handed back also where the interval cannot tell, and that is said: as in a fit.
 
     Parameters
     ----------
@@ -54,13 +56,14 @@ def decide_joint(mean: Difference, tasks: Sequence[TaskFound], *, margin: float,
     margin : share of the metric within which a difference is none.
     improving : whether a training was still getting better when its epochs were done.
     """
-    chosen: Way = "joint" if mean.low is not None and mean.low > 0 else "frozen"
+    chosen: Way = "joint" if mean.value > margin else "frozen"
     words = {task.name: effect(task.over_alone, margin) for task in tasks}
     gain = f"{_points(mean)} in the mean over {len(tasks)} tasks"
     if chosen == "joint":
-        sentence = f"Train one network for all {len(tasks)} tasks. It does better than the frozen one by {gain}."
+        shown = "does better" if mean.low is not None and mean.low > 0 else "did better here, which may be chance"
+        sentence = f"Train one network for all {len(tasks)} tasks. It {shown}: {gain} over the frozen one."
     else:
-        shown = "does worse" if mean.high is not None and mean.high < 0 else "is not shown to be better"
+        shown = "does worse" if mean.high is not None and mean.high < 0 else "brings no more"
         sentence = f"Freeze one network under {len(tasks)} heads. Training it for all tasks {shown}: {gain}."
     reasons = _reasons(chosen, tasks, words)
     if improving:
