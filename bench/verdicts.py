@@ -130,9 +130,8 @@ def table() -> None:
         values = [mean(one) for one in means if one]
         if values:
             every = mean(value for one in means for value in one)
-            print(
-                f"\nJudged cases, {name}: {every:+.1f} points lost on average, {max(values):+.1f} at worst of a line."
-            )
+            lost = f"{round(every, 1) + 0.0:+.1f} points lost on average, {max(values):+.1f} at worst of a line"
+            print(f"\nJudged cases, {name}: {lost}.")
     tellings = [row for key, row in cells.items() if row["patient_kind"] == "cannot_tell"]
     beyond = sum(not row["noise"] for row in tellings)
     print(f"\n*Cannot tell* in {len(tellings)} of {len(cells)} cells; in {beyond} of them the test images can tell.")

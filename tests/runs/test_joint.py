@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from headstart.errors import DataError, OptionError, RunError
 from headstart.evidence import Difference
 from headstart.records import Journal
 from headstart.report import draw, explain
+from headstart.runs import descent, joining
 from headstart.runs import fit as fitting
-from headstart.runs import joining
 from headstart.runs.joined import JointRun
 from headstart.runs.several import strata
 
@@ -56,6 +57,23 @@ def done(tmp_path_factory: pytest.TempPathFactory, table: Path) -> JointRun:
 def trained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the jointly trained network the one that is shown to be better."""
     monkeypatch.setattr(joining, "paired_over_tasks", lambda *_, **__: Difference(0.1, 0.05, 0.15))
+
+
+def test_a_class_of_few_images_is_learned_from(table: Path, tmp_path: Path) -> None:
+    rows = table.read_text().splitlines()[1:]
+    paths = [row.partition(",")[0] for row in rows]
+    rare = [f"{path},{i % 2},{'seldom' if i in (5, 50, 100) else 'often'}" for i, path in enumerate(paths)]
+    told = tmp_path / "rare.csv"
+    told.write_text("\n".join(["path,digit,even", *rare]) + "\n")
+    for seed in range(3):
+        assert run(told, tmp_path / f"run-{seed}", seed=seed, epochs=1).verdict.chosen in ("frozen", "joint")
+
+
+def test_a_fit_from_it_does_not_take_its_tasks_for_one(done: JointRun, table: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(done.folder, folder)
+    with pytest.raises(RunError, match="another command"):
+        descent._test_images(None, folder, rebuild(folder))  # type: ignore[arg-type]
 
 
 def test_every_task_is_judged_under_every_way(done: JointRun) -> None:

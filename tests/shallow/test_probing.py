@@ -161,3 +161,9 @@ def test_errors_name_the_fact() -> None:
         screen(cuts(), Y, FOLDS[:-1])
     with pytest.raises(InternalError, match="fold 0"):
         screen(cuts(), Y, [(fit[1:], held) for fit, held in FOLDS])
+
+
+def test_where_a_fold_leaves_one_class_the_ridge_competes_alone() -> None:
+    y = (np.arange(N) == 7).astype(int)
+    assert {probe.head for probe in compete(cuts(), y, FOLDS, cuts=[("top",)])} == {"ridge"}
+    assert "logistic" in {probe.head for probe in compete(cuts(), Y, FOLDS, cuts=[("top",)])}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Column, Table
+from rich.text import Text
 
 from headstart.cli.show import Terminal
 from headstart.errors import OptionError
@@ -39,7 +40,7 @@ def print_card(terminal: Terminal, card: Card, *, as_json: bool) -> None:
     )
     for answer in card.verdict.answers:
         tone = TONES[answer.judgement]
-        table.add_row(answer.question, f"[{tone}]{answer.judgement}[/{tone}]", _size(answer))
+        table.add_row(answer.question, Text(answer.judgement, style=tone), _size(answer))
     terminal.console.print(card.case.sentence, style="bold", markup=False)
     terminal.console.print("", table, "", sep="\n")
     lines = [answer.sentence for answer in card.verdict.answers]

@@ -29,7 +29,7 @@ class Terminal:
 
         # Without a terminal a line ends where its text ends: nothing is folded or cut to a width.
         wide = None if (sys.stderr if quiet else sys.stdout).isatty() else 10_000
-        self.console = Console(stderr=quiet, highlight=False, soft_wrap=wide is not None, width=wide)
+        self.console = Console(stderr=quiet, highlight=False, markup=False, soft_wrap=wide is not None, width=wide)
         self.tables = not quiet and self.console.is_terminal
         self._bars: Any = None
         self._task: Any = None

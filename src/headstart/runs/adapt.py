@@ -161,7 +161,7 @@ def _work(
 
 
 def _plan(context: Context, rows: Sequence[Adaptation], notes: Sequence[str]) -> None:
-    """The plan is the first record. No budget is made: most units take seconds, and the others run when named."""
+    """The plan is the first record. No budget is made: epochs bound the trainings, and all else takes seconds."""
     record = context.journal.get("plan")
     if record is None:
         units = [{"key": "domains", "name": "reading both domains", "seconds": None}]

@@ -99,6 +99,8 @@ def _test_images(context: Context, folder: Path, earlier: Transferred) -> tuple[
     names = set(json.loads(split.read_text()).get("test", [])) if split.exists() else set()
     if plan is None or not names:
         raise RunError(f"{folder} kept no test part.", "")
+    if plan.what != "plan":
+        raise RunError(f"{folder} is the run of another command.", "")
     options = plan.detail["options"]
     labelled = read_labelled(options["data"])
     there = [i for i in range(len(labelled)) if labelled.x.label_of(i) in names]

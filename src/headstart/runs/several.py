@@ -101,6 +101,7 @@ def read_several(context: Context, tasks: Tasks) -> tuple[Several, Record]:
     labelled = Labelled(tasks.x, y.astype(np.int64), Task(names), tasks.parts, "table", tasks.notes)
     prepared = Prepared(labelled, looked, duplicates, groups, parts, looked.fingerprint(tasks.y))
     fit, stop = inner_split(level[parts.train], groups[parts.train], STOP_SHARE, seed=asked.seed)
+    fit, stop = with_every_class(tasks.y[parts.train], groups[parts.train], fit, stop)
     found = Several(prepared, tasks, parts.train[fit], parts.train[stop])
     _refuse_bare(asked.data, found)
     return found, _record(found, seconds=time.perf_counter() - started, seed=asked.seed)
@@ -132,6 +133,26 @@ def strata(y: np.ndarray) -> np.ndarray:
     if few.any():
         found[few] = len(sizes) if few.sum() >= FEWEST else int(sizes.argmax())
     return np.unique(found, return_inverse=True)[1].astype(np.int64)
+
+
+def with_every_class(
+    y: np.ndarray, groups: np.ndarray, fit: np.ndarray, stop: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions to fit to and to stop on; groups with a class that no image to fit to has go to these.
+
+    Parts are drawn over combinations, and one of few images may take the only images of a class along.
+
+    Examples
+    --------
+    >>> y, groups = np.array([[0], [0], [0], [1]]), np.arange(4)
+    >>> [part.tolist() for part in with_every_class(y, groups, np.array([0, 1]), np.array([2, 3]))]
+    [[0, 1, 3], [2]]
+    """
+    for own in y.T:
+        for k in np.setdiff1d(own[stop], [*own[fit], UNLABELLED]):
+            moved = np.isin(groups[stop], groups[stop][own[stop] == k])
+            fit, stop = np.sort(np.concatenate([fit, stop[moved]])), stop[~moved]
+    return fit, stop
 
 
 def _refuse_rare(table: str, tasks: Tasks, usable: np.ndarray) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from headstart.advice import Calibration, Unit
 from headstart.bundle.check import read_config
 from headstart.data import survey
-from headstart.errors import BundleError, DataError, RunError
+from headstart.errors import BundleError, DataError, MissingExtraError, RunError
 from headstart.problem import Labelled, read_labelled
 from headstart.records import Journal, Record
 from headstart.records.typed import restored
@@ -94,7 +94,7 @@ def _compared(context: Context, prepared: Prepared, number: int, folder: str, *,
             raise RunError("The budget leaves no time for it.", "")
         network = _network(context.options.backbones, Path(folder))
         detail |= _summary(_measured(context, prepared, Path(folder), network=network, prefix=f"{_key(number)}/"))
-    except (BundleError, DataError, RunError) as error:
+    except (BundleError, DataError, MissingExtraError, RunError) as error:
         detail["note"] = f"The images of {folder} were not compared with these: {error.fact}"
     return Record(
         _key(number),
@@ -147,6 +147,8 @@ def _data_of(context: Context, folder: Path) -> Labelled:
     plan, data = journal.get("plan"), journal.get("data")
     if plan is None or data is None:
         raise RunError(f"{folder} does not say which images it was fitted to.", "")
+    if plan.what != "plan":
+        raise RunError(f"{folder} is the run of another command.", "")
     asked = plan.detail["options"]
     place = asked["data"]
     if place == "arrays":

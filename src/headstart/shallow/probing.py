@@ -119,7 +119,8 @@ def compete(
     where a cheap head is best.
 
     Probes that the screening, with the same arguments, has already measured are taken from `screened`.
-    Of the table only `heads` take part. Other parameters as in `screen`.
+    Of the table only `heads` take part, and where a fold leaves one class alone to fit to, of these the ridge: it is in
+    closed form, and the others need two. Other parameters as in `screen`.
     """
     known = {(probe.cuts, probe.head): probe for probe in screened}
     probes: list[Probe] = []
@@ -130,7 +131,8 @@ def compete(
                 probe = known.get((entry, row.name)) or _probe(entry, row, z, y, folds, metric, class_weight)
                 probes.append(_done(probe, progress))
 
-    rows = [row for row in HEADS.values() if row.name in heads]
+    two = all(len(np.unique(y[fit])) > 1 for fit, _ in folds)
+    rows = [row for row in HEADS.values() if row.name in heads and (two or row.name == "ridge")]
     measure(cuts, [row for row in rows if not row.dear])
     measure(_finalists(cuts, probes), [row for row in rows if row.dear])
     return probes
