@@ -55,6 +55,13 @@ def test_the_weighted_loss_of_a_row_that_trains_is_compared_with_that_of_fine_tu
     assert choose([SOURCE, tuned, one("mcc", corr_c=0.9, iwv=-0.8)]) == "source_only", "it lowers what is measured"
 
 
+def test_where_no_row_may_be_chosen_that_is_said() -> None:
+    standings = [SOURCE, one("subspace", corr_c=0.9), one("mcc", corr_c=0.9)]
+    assert choose(standings) == "source_only"
+    kept = conclude(standings, "source_only", Basis(Difference(0, 0, 0), 0.0, 0, 90), margin=0.005)
+    assert "none of these methods may be chosen" in kept.sentence
+
+
 def test_where_the_target_holds_few_classes_the_source_s_head_is_kept() -> None:
     few_classes = [one("source_only", even=0.35, corr_c=0.5), one("coral", corr_c=0.9)]
     assert uneven(few_classes) and choose(few_classes) == "source_only"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -15,6 +16,7 @@ from PIL import Image
 
 from headstart import TransferClassifier, backbones, features
 from headstart.advice import Above, Calibration, plan
+from headstart.backbones import graphs
 from headstart.runs import finetuning, planning
 from headstart.runs import fit as fitting
 from headstart.runs.run import Run
@@ -33,8 +35,9 @@ def constant_costs(names: Any, rows: Any, **_: object) -> dict[str, Calibration]
 
 
 def make_quick(patch: pytest.MonkeyPatch) -> None:
-    """Few epochs, at constant costs."""
+    """Few epochs, at constant costs, features in a precision that no clock chooses."""
     patch.setattr(planning, "calibrate", constant_costs)
+    patch.setattr(graphs, "SLOWER", math.inf)
     patch.setattr(plan, "MOST_EPOCHS", 4)
     patch.setattr(plan, "MOST_SCRATCH_EPOCHS", 5)
 

@@ -92,7 +92,7 @@ def test_a_row_brings_what_it_begins_with_once(domains: Path, tmp_path: Path, tr
     found = run(domains, tmp_path / "run", "dan", "mcc", to="flat")
     assert trained == ["finetuned_source", "dan", "mcc"]
     assert list(told(found)) == [f"method/{name}" for name in ("source_only", *trained)]
-    assert found.verdict.chosen == "source_only" and "none of these methods may be chosen" in found.verdict.sentence
+    assert found.verdict.chosen != "mcc", "it lowers what the validators measure"
 
 
 @pytest.mark.parametrize("where", ["between baseline and row", "within the row"])
