@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from headstart.advice.adapting import EVEN, SOURCE, Standing, agreed, of_source, uneven, votes
-from headstart.advice.verdict import Transfer
+from headstart.advice.verdict import Transfer, shown
 from headstart.evidence import Difference
 from headstart.evidence.label_free import VALIDATORS
 from headstart.strategies import ADAPTATIONS
@@ -100,16 +100,9 @@ def _kept_source(
 
 
 def _transfer(basis: Basis, margin: float) -> Transfer:
-    gain = basis.gain
     if basis.changed <= margin:
         return "neutral"
-    if not basis.labels or gain.low is None or gain.high is None:
-        return "cannot_tell"
-    if gain.low > 0:
-        return "helps"
-    if gain.high < 0:
-        return "hurts"
-    return "neutral" if -margin <= gain.low and gain.high <= margin else "cannot_tell"
+    return shown(basis.gain.low, basis.gain.high, margin) if basis.labels else "cannot_tell"
 
 
 def _likely(basis: Basis, margin: float) -> bool:

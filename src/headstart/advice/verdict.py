@@ -90,7 +90,7 @@ def decide(
     transferred = [c for c in candidates if not TABLE[c.strategy].control]
     controls = [c for c in candidates if TABLE[c.strategy].control]
     best = max((c for c in transferred if not c.dropped), key=lambda c: c.value)
-    transfer = _transfer(to_control, margin)
+    transfer = shown(to_control.low, to_control.high, margin) if to_control else "cannot_tell"
     reasons = _about_controls(best, controls, to_control, transfer)
     if transfer in ("hurts", "neutral") and to_control is not None:
         control = by_name[to_control.b]
@@ -156,14 +156,15 @@ def _not_shown_worse(difference: Difference, margin: float) -> bool:
     return difference.low is None or difference.low <= margin
 
 
-def _transfer(difference: Difference | None, margin: float) -> Transfer:
-    if difference is None or difference.low is None or difference.high is None:
+def shown(low: float | None, high: float | None, margin: float) -> Transfer:
+    """What the interval of a difference shows, in shares of the metric as `margin` is; without one, nothing."""
+    if low is None or high is None:
         return "cannot_tell"
-    if difference.low > 0:
+    if low > 0:
         return "helps"
-    if difference.high < 0:
+    if high < 0:
         return "hurts"
-    return "neutral" if -margin <= difference.low and difference.high <= margin else "cannot_tell"
+    return "neutral" if -margin <= low and high <= margin else "cannot_tell"
 
 
 def _about_ladder(

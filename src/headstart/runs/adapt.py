@@ -17,11 +17,11 @@ from headstart.report.adaptation import adaptation_card, draw_adaptation
 from headstart.runs.adapted import AdaptedRun
 from headstart.runs.caching import keep_within_limit
 from headstart.runs.choosing import judge_final, open_oracle, reach_choice
-from headstart.runs.closing import write_bundle
+from headstart.runs.closing import unplanned_spent, write_bundle
 from headstart.runs.context import Context
 from headstart.runs.fit import Data, torch_device
 from headstart.runs.folder import open_journal, refuse_inside, refuse_nested
-from headstart.runs.machine import cache_folder, give_back_memory, machine, peak_bytes
+from headstart.runs.machine import cache_folder, give_back_memory, machine
 from headstart.runs.measuring import measure_method
 from headstart.runs.methods import fit_method
 from headstart.runs.networks import trainable
@@ -157,7 +157,7 @@ def _work(
         open_oracle(context, both, sealed, chosen=choice.strategy)
     picture_examples(context, both, start, chosen=choice.strategy)
     write_bundle(context, both.source, model)
-    context.note(_spent(context, rows, started))
+    context.note(unplanned_spent(context, started, closing=("verdict", "final", "bundle", "examples")))
 
 
 def _plan(context: Context, rows: Sequence[Adaptation], notes: Sequence[str]) -> None:
@@ -209,20 +209,6 @@ def _there(context: Context, key: str) -> Record:
     record = context.journal.get(key)
     assert record is not None
     return record
-
-
-def _spent(context: Context, rows: Sequence[Adaptation], started: float) -> Record:
-    """What each unit of work took."""
-    plan = _there(context, "plan")
-    stages = []
-    for unit in plan.detail["units"]:
-        keys = ("verdict", "final", "bundle", "examples") if unit["key"] == "closing" else (unit["key"],)
-        found = [record for key in keys if (record := context.journal.get(key)) is not None]
-        spent = sum(record.cost.get("seconds", 0.0) for record in found)
-        stages.append({"key": unit["key"], "name": unit["name"], "planned_s": None, "spent_s": spent})
-    total = max(time.perf_counter() - started, sum(stage["spent_s"] for stage in stages))
-    detail = {"stages": stages, "budget_s": None, "total_s": total, "peak_bytes": peak_bytes()}
-    return Record("spent", "spent", cost={"seconds": total}, detail=detail)
 
 
 def _draw(folder: Path) -> None:

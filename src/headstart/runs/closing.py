@@ -23,6 +23,7 @@ from headstart.records import Record, writing
 from headstart.runs.candidates import fit_strategy, probabilities
 from headstart.runs.context import Context, Prepared, keep_predictions
 from headstart.runs.finetuning import Source, Trained, found, kept_model, start_backbone
+from headstart.runs.machine import peak_bytes
 from headstart.runs.thumbs import keep_picture
 from headstart.strategies import TABLE, frozen_cut
 
@@ -233,3 +234,24 @@ def write_metrics(folder: Path, record: Record | None) -> None:
     metrics = record.metrics if record else {}
     with writing(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(metrics, indent=1) + "\n")
+
+
+def unplanned_spent(context: Context, started: float, *, closing: Sequence[str]) -> Record:
+    """The record ``spent`` of a run without a budget: the seconds of each unit of its plan.
+
+    Parameters
+    ----------
+    started : `time.perf_counter` at the beginning.
+    closing : keys of the records that the unit ``closing`` consists of.
+    """
+    plan = context.journal.get("plan")
+    assert plan is not None
+    stages = []
+    for unit in plan.detail["units"]:
+        keys = closing if unit["key"] == "closing" else (unit["key"],)
+        written = [record for key in keys if (record := context.journal.get(key)) is not None]
+        spent = sum(record.cost.get("seconds", 0.0) for record in written)
+        stages.append({"key": unit["key"], "name": unit["name"], "planned_s": None, "spent_s": spent})
+    total = max(time.perf_counter() - started, sum(stage["spent_s"] for stage in stages))
+    detail = {"stages": stages, "budget_s": None, "total_s": total, "peak_bytes": peak_bytes()}
+    return Record("spent", "spent", cost={"seconds": total}, detail=detail)

@@ -13,14 +13,14 @@ from headstart.problem import Tasks, read_tasks
 from headstart.records import Record, writing
 from headstart.report.joint import draw_joint, joint_card
 from headstart.runs.caching import keep_within_limit
-from headstart.runs.closing import write_bundle
+from headstart.runs.closing import unplanned_spent, write_bundle
 from headstart.runs.context import Context
 from headstart.runs.fit import same_data, torch_device
 from headstart.runs.folder import open_journal
 from headstart.runs.heads import found_heads
 from headstart.runs.joined import JointRun
 from headstart.runs.joining import handed_back, reach_joint, run_frozen, run_trained, test_tasks
-from headstart.runs.machine import cache_folder, give_back_memory, machine, peak_bytes, returning_memory
+from headstart.runs.machine import cache_folder, give_back_memory, machine, returning_memory
 from headstart.runs.options import MEMORY, Joining, text_of
 from headstart.runs.preparing import write_split
 from headstart.runs.several import Several, read_several
@@ -110,7 +110,7 @@ def _work(context: Context, tasks: Tasks, *, started: float) -> None:
     model = handed_back(context, several, heads, chosen=chosen)
     test_tasks(context, several, model)
     write_bundle(context, several.prepared, model, tasks=list(zip(tasks.names, tasks.spaces, strict=True)))
-    context.note(_spent(context, started))
+    context.note(unplanned_spent(context, started, closing=("costs", "verdict", "test", "bundle")))
 
 
 def _plan_and_data(context: Context, several: Several, found: Record) -> None:
@@ -131,21 +131,6 @@ def _plan_and_data(context: Context, several: Several, found: Record) -> None:
     else:
         same_data(context, several.prepared)
         context.on_record(found)
-
-
-def _spent(context: Context, started: float) -> Record:
-    """What each unit of work took."""
-    plan = context.journal.get("plan")
-    assert plan is not None
-    stages = []
-    for unit in plan.detail["units"]:
-        keys = ("costs", "verdict", "test", "bundle") if unit["key"] == "closing" else (unit["key"],)
-        found = [record for key in keys if (record := context.journal.get(key)) is not None]
-        spent = sum(record.cost.get("seconds", 0.0) for record in found)
-        stages.append({"key": unit["key"], "name": unit["name"], "planned_s": None, "spent_s": spent})
-    total = max(time.perf_counter() - started, sum(stage["spent_s"] for stage in stages))
-    detail = {"stages": stages, "budget_s": None, "total_s": total, "peak_bytes": peak_bytes()}
-    return Record("spent", "spent", cost={"seconds": total}, detail=detail)
 
 
 def _draw(folder: Path) -> None:
