@@ -36,8 +36,9 @@ SPANNED = 1e-12
 FLOOR = 1e-6
 """Standard deviations below this share of the largest feature's root mean square are rounding noise."""
 
-STILL = 1e-4
-"""So are those below this share of the feature's own: networks in float32 repeat a feature to 10⁻⁵ of it."""
+STILL = 1e-3
+"""So are those below this share of the feature's own: a head on raw features takes the mean off in float32, whose
+last digit is then 10⁻⁴ of what is left."""
 
 
 @dataclass(frozen=True)
