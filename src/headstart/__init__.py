@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from headstart.runs.fit import fit
     from headstart.runs.joint import joint
     from headstart.runs.labels import labels
+    from headstart.runs.pretrain import pretrain
     from headstart.runs.ranking import rank
 
     load = Predictor
@@ -23,7 +24,19 @@ if TYPE_CHECKING:
 # Where its reporter cannot be imported, OpenVINO goes on without it.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-__all__ = ["TransferClassifier", "__version__", "adapt", "compare", "fit", "joint", "labels", "load", "rank", "study"]
+__all__ = [
+    "TransferClassifier",
+    "__version__",
+    "adapt",
+    "compare",
+    "fit",
+    "joint",
+    "labels",
+    "load",
+    "pretrain",
+    "rank",
+    "study",
+]
 
 try:
     __version__ = metadata.version("headstart")
@@ -53,6 +66,10 @@ def __getattr__(name: str) -> Any:
         from headstart.runs.labels import labels
 
         return labels
+    if name == "pretrain":
+        from headstart.runs.pretrain import pretrain
+
+        return pretrain
     if name == "rank":
         from headstart.runs.ranking import rank
 

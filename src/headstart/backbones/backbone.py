@@ -26,7 +26,10 @@ class Preprocessing:
     def tensor(self, pixels: np.ndarray | Tensor, *, device: torch.device | None = None) -> Tensor:
         """uint8 (n, size, size, 3) → float32 (n, 3, size, size), normalised; on `device`, by default where it is."""
         x = torch.as_tensor(pixels)
-        x = (x if device is None else x.to(device)).permute(0, 3, 1, 2).float() / 255
+        return self.normalised((x if device is None else x.to(device)).permute(0, 3, 1, 2).float() / 255)
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """Values between 0 and 1, (n, 3, h, w), as the network takes them."""
         mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (self.mean, self.std))
         return (x - mean) / std
 

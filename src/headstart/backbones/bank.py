@@ -4,7 +4,7 @@
 ``packaged/efficientnet_lite0``      ImageNet weights that a Python package ships
 ``timm/resnet50.a1_in1k``            any of timm's pretrained networks (hub, or its local cache)
 ``file:PATH[@architecture]``         weights in a file; timm's name of their architecture
-``run:DIR``                          what an earlier run handed back
+``run:DIR`` or ``file:DIR``          what an earlier run handed back, or pretrained
 ``random/resnet18``                  an architecture with random weights: the control
 ===================================  =======================================================
 """
@@ -87,6 +87,8 @@ def load(name: str, *, size: int) -> Backbone:
     scheme, separator, rest = name.partition("/")
     if name in PACKAGED:
         return _load_packaged(name, size)
+    if name.startswith("file:") and Path(name.removeprefix("file:")).is_dir():
+        return _load_run(name, Path(name.removeprefix("file:")), size=size)
     if name.startswith("file:"):
         path, _, architecture = name.removeprefix("file:").rpartition("@")
         return _load_file(name, Path(path or architecture), architecture if path else "", size=size)
@@ -163,7 +165,7 @@ def _load_run(name: str, folder: Path, *, size: int) -> Backbone:
         architecture = config["architecture"]
     except (OSError, ValueError, KeyError) as error:
         fact = f"{folder} is not a finished run: it has no readable config.json."
-        raise BackboneError(fact, "Name the folder that `headstart fit --out` wrote.") from error
+        raise BackboneError(fact, "Name the folder that `headstart fit --out` or `pretrain --out` wrote.") from error
     prefix = "backbone.network."
     state = read_state(folder / "model.safetensors")
     own = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}

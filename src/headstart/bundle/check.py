@@ -13,6 +13,8 @@ from headstart.errors import BundleError
 FORMAT = "headstart-bundle/1"
 FORMAT_OF_TASKS = "headstart-bundle/2"
 """Of a bundle of several tasks, whose probabilities stand side by side."""
+FORMAT_OF_BACKBONE = "headstart-backbone/1"
+"""Of a network without a head, which names nothing."""
 REPAIR = "Copy the folder again from where it was made, or repeat the run."
 
 
@@ -35,6 +37,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         )
     try:
         config: dict[str, Any] = json.loads(path.read_text())
+        if config["format"] == FORMAT_OF_BACKBONE:
+            remedy = f"Fit a head to it: headstart fit DIR --out RUN --backbone run:{folder}"
+            raise BundleError(f"{folder} holds a pretrained backbone, which names no classes.", remedy)
         if config["format"] not in (FORMAT, FORMAT_OF_TASKS):
             known = f"{FORMAT} and {FORMAT_OF_TASKS}"
             raise BundleError(f"{path} is of the format {config['format']}.", f"This version reads {known}.")

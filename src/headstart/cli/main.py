@@ -230,6 +230,72 @@ def joint_command(
         print_joint(terminal, run, as_json=as_json)
 
 
+@app.command("pretrain")
+def pretrain_command(
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="Images, frames in order, videos, or labelled images: what --by needs."),
+    ],
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="METHOD",
+            help="supervised, exemplar, rotation, slow, slow_margin, steady, egomotion, equivariance, simclr, vicreg, "
+            "barlow_twins.",
+        ),
+    ],
+    out: Out,
+    architecture: Annotated[str, typer.Option(help="timm's name; its weights begin as random ones.")] = "resnet10t",
+    start: Annotated[str, typer.Option("--from", metavar="BACKBONE", help="Go on from these weights instead.")] = "",
+    probe: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Labelled images to watch the network on; not learned from.")
+    ] = None,
+    poses: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="frame,x,y,z,yaw,pitch,roll or frame,action, for egomotion.")
+    ] = None,
+    classes: Annotated[int, typer.Option(help="exemplar: pseudo-classes; by default one an image.")] = 0,
+    clusters: Annotated[int, typer.Option(help="exemplar: to how many these are put together halfway.")] = 0,
+    every: Annotated[int, typer.Option(help="Of a video, each so many-th frame.")] = 1,
+    apart: Annotated[int, typer.Option(help="slow: frames between two from which they are distant.")] = 10,
+    budget: Annotated[str, typer.Option(help="Time for all of it, like 90s, 8m or 1.5h.")] = "10m",
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="By default as many as the budget allows, 200 at most.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the first weights, the order and the views.")] = 0,
+    size: Size = 64,
+    device: Device = "auto",
+    max_pixels: MaxPixels = 64_000_000,
+    as_json: Json = False,
+) -> None:
+    """Images without labels of your task in, a backbone that has learned a surrogate task out."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.cli.pretraining import print_pretrained
+        from headstart.runs.pretrain import pretrain
+
+        run = pretrain(
+            data,
+            out,
+            by=by,
+            architecture=architecture,
+            start=start,
+            probe=probe,
+            poses=poses,
+            classes=classes,
+            clusters=clusters,
+            every=every,
+            apart=apart,
+            budget=budget,
+            epochs=epochs,
+            seed=seed,
+            size=size,
+            device=device,
+            max_pixels=max_pixels,
+            progress=terminal.progress,
+            on_record=terminal.show,
+        )
+        print_pretrained(terminal, run, as_json=as_json)
+
+
 @app.command("rank")
 def rank_command(
     data: Images,

@@ -74,14 +74,14 @@ class Augmentation:
         return moved * contrast + brightness
 
 
-def draw(keys: Sequence[str], *, seed: int, view: int) -> Tensor:
-    """Numbers (n, 6) between 0 and 1 that decide one view of each image; a row depends on its own key alone."""
+def draw(keys: Sequence[str], *, seed: int, view: int, count: int = 6) -> Tensor:
+    """Numbers (n, count) between 0 and 1 that decide one view of each image; a row depends on its own key alone."""
     generator = torch.Generator()
     rows = []
     for key in keys:
         digest = hashlib.blake2b(f"{seed}|{view}|{key}".encode(), digest_size=8).digest()
         generator.manual_seed(int.from_bytes(digest, "little") >> 1)
-        rows.append(torch.rand(6, generator=generator))
+        rows.append(torch.rand(count, generator=generator))
     return torch.stack(rows)
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from headstart.errors import RunError
 from headstart.records import Record
 from headstart.report.adaptation import holds_adaptation
+from headstart.report.pretraining import holds_pretraining
 from headstart.report.reading import read
 
 FITTED = "fitted"
@@ -39,6 +40,9 @@ def explain(folder: Path) -> list[Explained]:
     """
     if holds_adaptation(Path(folder)):
         fact = f"{folder} holds an adaptation: nothing of the network trained in it, only a head was made."
+        raise RunError(fact, "How it was made stands on its page, and in README.md.")
+    if holds_pretraining(Path(folder)):
+        fact = f"{folder} holds a pretraining: everything in the network trained, and nothing else."
         raise RunError(fact, "How it was made stands on its page, and in README.md.")
     run = read(folder)
     if not run.candidates:

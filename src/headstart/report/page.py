@@ -12,6 +12,7 @@ from headstart.report.comparison import Compared, holds_comparison, read_compari
 from headstart.report.composing import compose
 from headstart.report.growth import draw_growth, holds_growth
 from headstart.report.joint import draw_joint, holds_joint
+from headstart.report.pretraining import draw_pretraining, holds_pretraining
 from headstart.report.reading import Run, read
 from headstart.report.sections import (
     candidates,
@@ -77,6 +78,8 @@ def draw(run: Path) -> Path:
         return draw_adaptation(run)
     if holds_joint(Path(run)):
         return draw_joint(run)
+    if holds_pretraining(Path(run)):
+        return draw_pretraining(run)
     page = Path(run) / "report.html"
     content = render_card(read_comparison(Path(run))) if holds_comparison(Path(run)) else render(read(Path(run)))
     with writing(page) as temporary:

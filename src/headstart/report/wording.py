@@ -325,6 +325,20 @@ def joint_command(options: Mapping[str, Any]) -> list[str]:
     return [shlex.join(piece) for piece in pieces]
 
 
+def pretrain_command(options: Mapping[str, Any]) -> list[str]:
+    """The `headstart pretrain` that asks the same again; none where nothing is known."""
+    if not options:
+        return []
+    pieces = [["headstart", "pretrain", str(options["data"])], ["--by", options["method"]], ["--out", "again"]]
+    scheme, _, architecture = str(options["backbones"][0]).partition("/")
+    pieces.append(["--architecture", architecture] if scheme == "random" else ["--from", options["backbones"][0]])
+    usual = {"poses": "", "probe": "", "classes": 0, "clusters": 0, "every": 1, "apart": 10, "epochs": None}
+    pieces += [[f"--{name}", str(options[name])] for name, value in usual.items() if options[name] != value]
+    keys = ("budget", "seed", "size", "device", "max_pixels")
+    pieces += [["--" + key.replace("_", "-"), SHOWN[key](options[key])] for key in keys]
+    return [shlex.join(piece) for piece in pieces]
+
+
 def _shares(parts: Sequence[float]) -> str:
     return "/".join(f"{100 * part:g}" for part in parts)
 

@@ -157,6 +157,46 @@ class Joining(Options):
         refuse_epochs(self.epochs)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pretraining(Options):
+    """The question of a `pretrain`, resolved; `backbones` holds what it starts from.
+
+    Attributes
+    ----------
+    method : a row of `headstart.strategies.SURROGATES`.
+    epochs : asked for, or None: as many as the budget allows.
+    poses : table of poses or actions, as text; empty where there is none.
+    probe : labelled images that the network is watched on, as text; empty where there are none.
+    classes, clusters : pseudo-classes, and to how many they are put together; 0: as many as images, and never.
+    every : of a video, each so many-th frame.
+    apart : frames of one sequence that are so far apart, or farther, count as distant.
+    """
+
+    method: str
+    epochs: int | None = None
+    poses: str = ""
+    probe: str = ""
+    classes: int = 0
+    clusters: int = 0
+    every: int = 1
+    apart: int = 10
+    strategy: str = "pretrain"
+    metric: str = "accuracy"
+    margin: float = 0.005
+    class_weight: str = "none"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse_epochs(self.epochs)
+        for name, value, least in (("classes", self.classes, 0), ("clusters", self.clusters, 0)):
+            if value < least or value == 1:
+                raise OptionError(f"{value} {name} cannot be told apart.", "Choose 2 or more, or leave it out.")
+        if self.clusters and self.clusters > (self.classes or self.clusters):
+            raise OptionError(f"{self.classes} classes give no {self.clusters} clusters.", "Choose fewer clusters.")
+        if self.every < 1 or self.apart < 2:
+            raise OptionError("--every must be 1 or more, and --apart 2 or more.", "The defaults are 1 and 10.")
+
+
 def refuse_epochs(epochs: int | None) -> None:
     """OptionError where so many epochs cannot be asked for."""
     if epochs is not None and not 1 <= epochs <= MOST_EPOCHS:

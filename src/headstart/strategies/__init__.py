@@ -2,6 +2,7 @@
 
 from headstart.strategies.adaptation import ADAPTATIONS, METHOD_FAMILIES, Adaptation, chosen_adaptations
 from headstart.strategies.deep_adaptation import DEEP_ADAPTATIONS, DeepAdaptation
+from headstart.strategies.surrogates import SURROGATES, SurrogateTask
 from headstart.strategies.table import FAMILIES, TABLE, Strategy, chosen, frozen_cut
 
 __all__ = [
@@ -9,10 +10,12 @@ __all__ = [
     "DEEP_ADAPTATIONS",
     "FAMILIES",
     "METHOD_FAMILIES",
+    "SURROGATES",
     "TABLE",
     "Adaptation",
     "DeepAdaptation",
     "Strategy",
+    "SurrogateTask",
     "chosen",
     "chosen_adaptations",
     "frozen_cut",

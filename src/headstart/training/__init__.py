@@ -16,6 +16,7 @@ from headstart.training.recipe import (
     mixed,
     scratch,
     source_free,
+    surrogate,
     towards_source,
     variants,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "score_tasks",
     "scratch",
     "source_free",
+    "surrogate",
     "towards_source",
     "train",
     "train_trials",

@@ -132,6 +132,28 @@ def source_free(n: int, *, epochs: int) -> Recipe:
     return replace(adapting(n, epochs=epochs), label_smoothing=0.0)
 
 
+def surrogate(n: int, *, epochs: int, continued: bool = False) -> Recipe:
+    """Training on a surrogate task: to its last epoch, since its loss says little of the task that is meant.
+
+    Parameters
+    ----------
+    continued : from weights that have learned something, at a third of the rate.
+    """
+    rate = 3e-4 if continued else 1e-3
+    batch = 64 if n >= 256 else 32
+    return Recipe(
+        epochs=epochs,
+        batch_size=batch,
+        lr=rate,
+        lr_head=rate,
+        weight_decay=0.05,
+        label_smoothing=0.0,
+        patience=epochs + 1,
+        augmentation=None,
+        last=True,
+    )
+
+
 def low_rank(n: int, *, epochs: int) -> Recipe:
     """Training of low-rank adapters, at twice the rate of what is already learned.
 

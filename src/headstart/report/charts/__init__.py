@@ -3,6 +3,7 @@
 from headstart.report.charts.bars import Bar, bars
 from headstart.report.charts.confusion import confusion
 from headstart.report.charts.dots import Dot, dots_with_intervals
+from headstart.report.charts.epochs import Course, shares_by_epoch
 from headstart.report.charts.lines import Curve, CutPoint, Losses, Series, lines_by_cut, loss_curves
 from headstart.report.charts.sweeps import Sweep, Sweeps, rate_sweeps
 
@@ -13,6 +14,7 @@ __all__ = [
     "NARROW",
     "WIDE",
     "Bar",
+    "Course",
     "Curve",
     "CutPoint",
     "Dot",
@@ -26,4 +28,5 @@ __all__ = [
     "lines_by_cut",
     "loss_curves",
     "rate_sweeps",
+    "shares_by_epoch",
 ]

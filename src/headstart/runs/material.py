@@ -1,0 +1,164 @@
+"""What a surrogate task learns from: images, labelled ones, or frames in order, each read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from headstart.data import Survey, survey
+from headstart.data.video import VIDEO_SUFFIXES, read_video
+from headstart.errors import DataError
+from headstart.problem import (
+    Domain,
+    Poses,
+    Sequences,
+    labelled_arrays,
+    read_labelled,
+    read_poses,
+    read_sequences,
+    read_unlabelled,
+    sequences_of_arrays,
+)
+from headstart.problem.read import image_array
+from headstart.problem.walk import files_under, reading
+from headstart.runs.options import Pretraining
+from headstart.strategies import SurrogateTask
+
+Data = Path | str | np.ndarray | Sequence[np.ndarray] | tuple[np.ndarray, Sequence[object] | np.ndarray]
+Progress = Callable[[str, int, int], None]
+FEWEST = 8
+"""Images without which nothing is worth learning from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Images as they were read.
+
+    Attributes
+    ----------
+    looked : n images.
+    usable : bool (n,): not broken, and not among those that are kept out.
+    classes, y : of labelled ones, names and int64 (n,).
+    frames, poses : where the order of images, and the camera's place, is known.
+    notes : sentences on what was left out.
+    """
+
+    looked: Survey
+    usable: np.ndarray
+    classes: tuple[str, ...] = ()
+    y: np.ndarray | None = None
+    frames: Sequences | None = None
+    poses: Poses | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all images, in order, of the labels if there are any, and of the order in time."""
+        order = self.y if self.y is not None else self.frames.time if self.frames else np.zeros(0)
+        return self.looked.fingerprint(order)
+
+
+def read_material(
+    data: Data,
+    row: SurrogateTask,
+    options: Pretraining,
+    *,
+    side: int,
+    cache: Path,
+    progress: Progress,
+    without: Collection[str] = (),
+) -> Material:
+    """Read what `row` needs.
+
+    Parameters
+    ----------
+    side : of the squares that images are kept as.
+    without : content ids of images that may not be learned from.
+
+    Raises
+    ------
+    DataError : there is nothing, too little, or not what the method needs.
+    """
+    frames: Sequences | None = None
+    poses, y = None, None
+    classes: tuple[str, ...] = ()
+    notes: list[str] = []
+    if row.needs == "labels":
+        labelled = labelled_arrays(*data) if isinstance(data, tuple) else read_labelled(_path(data, row))
+        domain, y, classes = labelled.x, labelled.y, labelled.task.classes
+        notes += labelled.notes
+    elif row.needs == "frames" or options.poses:
+        frames = _frames(data, row, side=side, options=options, progress=progress)
+        domain = frames.x
+        notes += frames.notes
+        if options.poses:
+            poses = read_poses(options.poses, frames)
+            notes += poses.notes
+    else:
+        domain, found = _images(data, row, side=side, options=options, progress=progress)
+        notes += found
+    looked = survey(domain, side, cache=cache, max_pixels=options.max_pixels, progress=progress)
+    kept = set(without)
+    usable = np.array([bool(key) and key not in kept for key in looked.ids])
+    out = sum(1 for key in looked.ids if key in kept)
+    if out:
+        notes.append(f"{out} image(s) are left out, since the network is watched on them.")
+    if looked.broken:
+        index, reason = looked.broken[0]
+        notes.append(f"{len(looked.broken)} file(s) cannot be used; the first is {domain.label_of(index)}: {reason}")
+    if usable.sum() < FEWEST:
+        fact = f"There are {usable.sum()} images to learn from."
+        raise DataError(fact, f"Give at least {FEWEST}; a few hundred are needed to learn anything.")
+    return Material(looked, usable, classes, y, frames, poses, tuple(notes))
+
+
+def _path(data: Data, row: SurrogateTask) -> Path:
+    if not isinstance(data, str | Path):
+        raise DataError(f"{row.name} learns from labels, and there are none.", "Give a pair (images, labels).")
+    return Path(data).expanduser()
+
+
+def _frames(data: Data, row: SurrogateTask, *, side: int, options: Pretraining, progress: Progress) -> Sequences:
+    if not isinstance(data, str | Path):
+        arrays = [data] if isinstance(data, np.ndarray) else [np.asarray(one) for one in data]
+        return sequences_of_arrays(arrays)
+    path = Path(data).expanduser()
+    if videos := videos_at(path):
+        return _decoded(videos, side=side, options=options, progress=progress)
+    return read_sequences(path)
+
+
+def _images(
+    data: Data, row: SurrogateTask, *, side: int, options: Pretraining, progress: Progress
+) -> tuple[Domain, tuple[str, ...]]:
+    if not isinstance(data, str | Path):
+        arrays = [data] if isinstance(data, np.ndarray) else [np.asarray(one) for one in data]
+        return Domain("images", np.concatenate([image_array(one) for one in arrays])), ()
+    path = Path(data).expanduser()
+    if videos := videos_at(path):
+        found = _decoded(videos, side=side, options=options, progress=progress)
+        return found.x, found.notes
+    with reading(path):
+        is_file = path.is_file()
+    return (read_labelled(path).x if is_file else read_unlabelled(path).x), ()
+
+
+def videos_at(path: Path) -> list[Path]:
+    """The video at `path`, or the videos below it where it is a folder that holds nothing else of its kind."""
+    with reading(path):
+        is_file, is_folder = path.is_file(), path.is_dir()
+    if is_file:
+        return [path] if path.suffix.lower() in VIDEO_SUFFIXES else []
+    return [file for file in files_under(path) if file.suffix.lower() in VIDEO_SUFFIXES] if is_folder else []
+
+
+def _decoded(videos: Sequence[Path], *, side: int, options: Pretraining, progress: Progress) -> Sequences:
+    found = [
+        read_video(path, side, every=options.every, max_pixels=options.max_pixels, progress=progress) for path in videos
+    ]
+    sequences = sequences_of_arrays([one.frames for one in found], names=[path.name for path in videos])
+    notes = tuple(one.note for one in found if one.note)
+    return Sequences(sequences.x, sequences.sequence, sequences.time, sequences.names, notes)

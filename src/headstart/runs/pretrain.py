@@ -1,0 +1,387 @@
+"""Learning without labels of the task at hand: images in, a backbone out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch import nn
+
+from headstart import __version__
+from headstart.advice.pretraining import judge_pretraining
+from headstart.backbones import Backbone, Transferred, load, load_random, resolve
+from headstart.bundle.backbone import save_backbone
+from headstart.data import MAX_PIXELS
+from headstart.data.related import RelatedBatches
+from headstart.errors import DataError, OptionError, RunError
+from headstart.problem import Labelled, read_labelled
+from headstart.records import Record, writing
+from headstart.report.pretraining import draw_pretraining, pretraining_card
+from headstart.runs.caching import keep_within_limit
+from headstart.runs.closing import unplanned_spent
+from headstart.runs.context import Context
+from headstart.runs.fit import torch_device
+from headstart.runs.folder import open_journal
+from headstart.runs.machine import cache_folder, machine
+from headstart.runs.material import Data, Material, read_material
+from headstart.runs.online import ALL, OnlineProbe
+from headstart.runs.options import Pretraining, Reading, parse_budget, text_of
+from headstart.runs.preparing import read
+from headstart.runs.pretrained import PretrainedRun
+from headstart.runs.showing import show_sets
+from headstart.runs.surrogates import Posed, pose, side_of
+from headstart.runs.watching import Watch
+from headstart.strategies import SURROGATES, SurrogateTask
+from headstart.training import Recipe, surrogate, train
+from headstart.training.loop import make_optimizer
+from headstart.training.objective import own_parameters
+
+MOST_EPOCHS = 200
+SHARE = 0.85
+"""Of the budget that is left after reading, what training is planned to take; looking at the network takes the rest."""
+TIMED = 4
+SPLIT = (0.6, 0.2, 0.2)
+"""Of the labelled images that the network is watched on."""
+
+
+def pretrain(
+    data: Data,
+    out: Path | str,
+    *,
+    by: str,
+    architecture: str = "resnet10t",
+    start: str = "",
+    probe: Path | str | Labelled | None = None,
+    poses: Path | str | None = None,
+    classes: int = 0,
+    clusters: int = 0,
+    every: int = 1,
+    apart: int = 10,
+    budget: str | float = "10m",
+    epochs: int | None = None,
+    seed: int = 0,
+    size: int = 64,
+    device: str = "auto",
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    on_record: Callable[[Record], None] = lambda record: None,
+) -> PretrainedRun:
+    """A network that has learned a surrogate task on `data`, as a backbone for `fit`.
+
+    Parameters
+    ----------
+    data : a folder of images, of frames in order or of videos, a labelled folder or table, or uint8 arrays: what the
+        method needs.
+    out : the run's folder, ``run:OUT`` or ``file:OUT`` as a backbone. If it holds the same question, unfinished, the
+        run goes on where it was.
+    by : a row of `headstart.strategies.SURROGATES`.
+    architecture : timm's name; its random weights depend on `seed`.
+    start : a backbone to go on from instead, by its name.
+    probe : labelled images that the network is watched on; their test part is kept out of what is learned from.
+    poses : table of the camera's poses, or of actions, beside frames.
+    classes, clusters : of ``exemplar``: pseudo-classes, by default one an image, and to how many they are put together.
+    every : of a video, each so many-th frame.
+    apart : frames of a sequence between two from which they count as distant.
+    budget : time for all of it, from which epochs are planned where none are asked for.
+    seed : of first weights, order and views.
+    size, device, max_pixels, progress, on_record : as in `headstart.fit`.
+
+    Returns
+    -------
+    The finished run: what was learned, records, the name of the backbone.
+
+    Raises
+    ------
+    HeadstartError : what is wrong with the data, an option, the machine or the folder.
+    """
+    started = time.perf_counter()
+    if by not in SURROGATES:
+        raise OptionError(f"There is no surrogate task {by}.", f"Choose among {', '.join(SURROGATES)}.")
+    names = resolve([start or f"random/{architecture}"])
+    if len(names) != 1:
+        raise OptionError(f"{start} names {len(names)} backbones.", "Name one.")
+    options = Pretraining(
+        data=text_of(data) if isinstance(data, str | Path) else "arrays",
+        backbones=(names[0],),
+        seed=seed,
+        size=size,
+        split=SPLIT,
+        device=device,
+        max_pixels=max_pixels,
+        method=by,
+        budget=parse_budget(budget),
+        epochs=epochs,
+        poses=text_of(poses) if poses else "",
+        probe="arrays" if isinstance(probe, Labelled) else text_of(probe) if probe else "",
+        classes=classes,
+        clusters=clusters,
+        every=every,
+        apart=apart,
+    )
+    place, folder = torch_device(device), Path(out).expanduser()
+    _refuse_inside(folder, data)
+    journal = open_journal(folder, options.to_json(), what="pretraining")
+    context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
+    if journal.get("spent") is not None:
+        for record in journal:
+            on_record(record)
+    else:
+        keep_within_limit(cache_folder())
+        _work(context, data, probe, started=started)
+    _draw(folder)
+    return PretrainedRun(folder)
+
+
+def _refuse_inside(folder: Path, data: Data) -> None:
+    if isinstance(data, str | Path):
+        path = Path(data).expanduser().resolve()
+        if path.is_dir() and folder.resolve().is_relative_to(path):
+            raise RunError(f"{folder} lies inside the folder of images.", "Choose an --out outside of it.")
+
+
+def _work(context: Context, data: Data, probe: Path | str | Labelled | None, *, started: float) -> None:
+    """The line of the house, from images to a backbone."""
+    options = context.options
+    assert isinstance(options, Pretraining)
+    row = SURROGATES[options.method]
+    online = _online(context, probe)
+    read_at = time.perf_counter()
+    material = read_material(
+        data,
+        row,
+        options,
+        side=side_of(row, options.size),
+        cache=context.cache,
+        progress=context.progress,
+        without=_kept_out(online),
+    )
+    backbone = _begin(options)
+    posed = pose(row, material, backbone.preprocessing, options, device=context.device)
+    found = _data_record(material, posed, seconds=time.perf_counter() - read_at)
+    recipe = _planned(context, posed, found, started=started)
+    if context.journal.get("shown") is None:
+        context.note(show_sets(context, row, material, posed))
+    model = _trained(context, row, material, posed, recipe, online)
+    _probed(context, model.backbone, online)
+    _verdict(context, row)
+    if context.journal.get("bundle") is None:
+        about = {"headstart": __version__, "method": row.name, "seed": options.seed, "data": material.fingerprint}
+        facts = save_backbone(context.folder, model.backbone, about=about | {"backbone": options.backbones[0]})
+        context.note(Record("bundle", "bundle", data=material.fingerprint, detail=facts))
+    context.note(unplanned_spent(context, started, closing=("cuts", "verdict", "bundle")))
+
+
+def _online(context: Context, probe: Path | str | Labelled | None) -> OnlineProbe | None:
+    if probe is None:
+        return None
+    labelled = probe if isinstance(probe, Labelled) else read_labelled(probe)
+    prepared = read(labelled, context.options, cache=context.cache, progress=context.progress)
+    if not len(prepared.split.test):
+        raise DataError("The labelled images to watch the network on leave no test part.", "Give more of them.")
+    return OnlineProbe.of(prepared)
+
+
+def _kept_out(online: OnlineProbe | None) -> set[str]:
+    """What nothing may be learned from: images that the probe is judged on."""
+    if online is None:
+        return set()
+    return {online.prepared.survey.ids[i] for i in online.prepared.split.test}
+
+
+def _begin(options: Reading) -> Backbone:
+    """The network as it starts."""
+    (name,) = options.backbones
+    scheme, _, architecture = name.partition("/")
+    if scheme == "random":
+        return load_random(architecture, size=options.size, seed=options.seed)
+    return load(name, size=options.size)
+
+
+def _data_record(material: Material, posed: Posed, *, seconds: float) -> Record:
+    domain, looked = material.looked.domain, material.looked
+    return Record(
+        "data",
+        "material",
+        data=material.fingerprint,
+        metrics={"images": len(looked), "broken": len(looked.broken), "used": int(material.usable.sum())},
+        cost={"seconds": seconds, "images": len(looked)},
+        detail={
+            "root": str(domain.root or domain.name),
+            "sets": posed.told,
+            "sequences": list(material.frames.names) if material.frames else [],
+            "notes": list(material.notes),
+        },
+    )
+
+
+def _planned(context: Context, posed: Posed, found: Record, *, started: float) -> Recipe:
+    """The recipe, whose epochs stand in the plan; the records ``plan`` and ``data``."""
+    options = context.options
+    assert isinstance(options, Pretraining)
+    plan = context.journal.get("plan")
+    if plan is None:
+        seconds, notes = _seconds_a_step(context, posed), []
+        epochs = options.epochs or _affordable(options.budget - (time.perf_counter() - started), posed.feed, seconds)
+        if options.epochs is None and epochs == 1:
+            notes.append("The budget allows one epoch, or less than one: give more time.")
+        units = [("data", "reading"), ("training", "learning the surrogate task"), ("closing", "probing, writing")]
+        planned = {"data": found.cost["seconds"], "training": epochs * len(posed.feed) * seconds}
+        told = [{"key": key, "name": name, "seconds": planned.get(key)} for key, name in units]
+        detail = {
+            "options": options.to_json(),
+            "epochs": epochs,
+            "step_s": seconds,
+            "budget_s": options.budget,
+            "units": told,
+            "machine": machine(),
+            "notes": notes,
+        }
+        plan = Record("plan", "pretraining", seed=options.seed, detail=detail)
+        context.note(plan)
+    else:
+        context.on_record(plan)
+    known = context.journal.get("data")
+    if known is None:
+        context.note(found)
+    elif known.data != found.data:
+        fact = f"The images have changed since the run in {context.folder} was started."
+        raise RunError(fact, "Choose another --out for the changed images.")
+    else:
+        context.on_record(known)
+    continued = not options.backbones[0].startswith("random/")
+    recipe = surrogate(posed.feed.count, epochs=plan.detail["epochs"], continued=continued)
+    return replace(recipe, augmentation=posed.augmentation)
+
+
+def _affordable(seconds: float, feed: RelatedBatches, step: float) -> int:
+    return max(1, min(MOST_EPOCHS, int(SHARE * seconds / (len(feed) * step))))
+
+
+def _seconds_a_step(context: Context, posed: Posed) -> float:
+    """Of a training step with its batch, on a network that is thrown away; random numbers are left as they were."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        backbone = _begin(context.options)
+        objective = posed.start(backbone.widths["top"], 1)
+        model = _model(backbone, context.device)
+        module = objective.to(context.device) if isinstance(objective, nn.Module) else None
+        recipe = replace(surrogate(posed.feed.count, epochs=1), augmentation=posed.augmentation)
+        optimizer = make_optimizer(model, recipe, beside=own_parameters(module) if module else {})
+        model.train()
+        times, last = [], time.perf_counter()
+        for done, batch in enumerate(posed.feed.shuffled(1, seed=0, augmentation=recipe.augmentation)):
+            loss = torch.stack(list(objective(model, batch, 0.0).values())).sum()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            times.append(time.perf_counter() - last)
+            last = time.perf_counter()
+            context.progress("calibrating", done + 1, TIMED)
+            if done + 1 == TIMED:
+                break
+    return median(times[1:] or times)
+
+
+def _model(backbone: Backbone, device: torch.device) -> Transferred:
+    """The network under no head: an objective brings its own."""
+    return Transferred(backbone, nn.Identity()).to(device).to(memory_format=torch.channels_last)
+
+
+def _trained(
+    context: Context,
+    row: SurrogateTask,
+    material: Material,
+    posed: Posed,
+    recipe: Recipe,
+    online: OnlineProbe | None,
+) -> Transferred:
+    """The network at its last epoch; the records ``epoch/<n>`` and ``training``."""
+    started, options = time.perf_counter(), context.options
+    model = _model(_begin(options), context.device)
+    objective = posed.start(model.backbone.widths["top"], recipe.epochs)
+    if isinstance(objective, nn.Module):
+        objective.to(context.device)
+    watch = Watch(context, material, posed, objective, probe=online, epochs=recipe.epochs)
+    before = context.journal.get("training")
+    for record in context.journal.of("epoch"):
+        context.on_record(record)
+    curve = train(
+        model,
+        posed.feed,
+        objective=objective,
+        recipe=recipe,
+        seed=options.seed,
+        evaluate=watch,
+        checkpoint=context.folder / "work" / "pretraining.safetensors",
+        progress=watch.progress,
+    )
+    if before is None:
+        seconds = time.perf_counter() - started
+        cost = {"seconds": seconds, "images": recipe.epochs * posed.feed.count * row.frames}
+        detail = {"curves": [curve.to_json()], "title": row.title, "parts": [asdict(part) for part in model.parts()]}
+        context.note(
+            Record(
+                "training",
+                "training",
+                data=material.fingerprint,
+                backbone=options.backbones[0],
+                strategy=row.name,
+                seed=options.seed,
+                recipe=asdict(recipe),
+                cost=cost,
+                detail=detail,
+            )
+        )
+    return model
+
+
+def _probed(context: Context, backbone: Backbone, online: OnlineProbe | None) -> None:
+    """A linear probe at every cut, and at all of them together, before and after; the record ``cuts``."""
+    if online is None or context.journal.get("cuts") is not None:
+        return
+    started = time.perf_counter()
+    cuts = tuple(cut for cut in backbone.cuts if cut != "logits")
+    begun = _begin(context.options)
+    before, after = (online.named(one, cuts, joined=True) for one in (begun.to(context.device), backbone))
+    found = {
+        cut: {
+            "before": asdict(online.value(before[cut])),
+            "after": asdict(online.value(after[cut])),
+            "gain": asdict(online.difference(after[cut], before[cut])),
+        }
+        for cut in after
+    }
+    every = found[ALL]["after"]
+    detail = {"cuts": found, "fitted": len(online.fitted), "classes": list(online.prepared.labelled.task.classes)}
+    context.note(
+        Record(
+            "cuts",
+            "cuts",
+            data=online.prepared.fingerprint,
+            part="test",
+            metrics={name: every[name] for name in ("value", "low", "high", "n")},
+            cost={"seconds": time.perf_counter() - started},
+            detail=detail,
+        )
+    )
+
+
+def _verdict(context: Context, row: SurrogateTask) -> None:
+    if context.journal.get("verdict") is not None:
+        return
+    epochs = [record.metrics for record in context.journal.of("epoch")]
+    cuts = context.journal.get("cuts")
+    gain = cuts.detail["cuts"][ALL]["gain"] if cuts else None
+    found = judge_pretraining(row.title, epochs, gain=gain, margin=context.options.margin)
+    context.note(Record("verdict", "verdict", strategy=row.name, seed=context.options.seed, detail=asdict(found)))
+
+
+def _draw(folder: Path) -> None:
+    """What people read of a run, from its records alone: the model card and the page."""
+    with writing(folder / "README.md") as temporary:
+        temporary.write_text(pretraining_card(folder))
+    draw_pretraining(folder)
