@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -24,3 +25,18 @@ def make() -> Make:
         return Transferred(backbone, head, frozen=frozen, source_statistics=True)
 
     return model
+
+
+@pytest.fixture
+def numeric() -> Callable[..., np.ndarray]:
+    """Return (function of an array, array) → its gradient there, by central differences."""
+
+    def gradient(of: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-6) -> np.ndarray:
+        found = np.zeros_like(at)
+        for place in np.ndindex(*at.shape):
+            moved = np.zeros_like(at)
+            moved[place] = step
+            found[place] = (of(at + moved) - of(at - moved)) / (2 * step)
+        return found
+
+    return gradient

@@ -57,7 +57,7 @@ class BuiltMotions:
 
 
 def moved(x: Tensor, by: Tensor) -> Tensor:
-    """Images (n, 3, h, w) shifted by (n, 2) steps of a 28th of the side, right and down, and turned by degrees."""
+    """Images (n, 3, h, w) shifted, and turned counter-clockwise, by (n, 3): steps right and down, and degrees."""
     angle = by[:, 2] * (math.pi / 180)
     cos, sin = torch.cos(angle), torch.sin(angle)
     shift = -2 * STEP * by[:, :2]

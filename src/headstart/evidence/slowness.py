@@ -55,7 +55,7 @@ def linear_sfa(x: NDArray[np.floating], pairs: NDArray[np.intp], *, k: int | Non
     >>> x = np.stack([np.sin(t) + np.sin(20 * t), np.sin(20 * t)], axis=1)
     >>> slow = linear_sfa(x, np.stack([np.arange(199), np.arange(1, 200)], axis=1))
     >>> y = slow.transform(x)[:, 0]
-    >>> round(abs(np.corrcoef(y, np.sin(t))[0, 1]), 3)
+    >>> round(float(abs(np.corrcoef(y, np.sin(t))[0, 1])), 3)
     1.0
     """
     x = np.asarray(x, dtype=np.float64)

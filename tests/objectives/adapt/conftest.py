@@ -27,18 +27,3 @@ def both() -> Callable[..., Both]:
         return Both(*leaves, y_s, UnlabelledBatch(leaves[1].detach(), leaves[1].detach(), numbers), progress)
 
     return make
-
-
-@pytest.fixture
-def numeric() -> Callable[..., np.ndarray]:
-    """Return (function of an array, array) → its gradient there, by central differences."""
-
-    def gradient(of: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-6) -> np.ndarray:
-        found = np.zeros_like(at)
-        for place in np.ndindex(*at.shape):
-            moved = np.zeros_like(at)
-            moved[place] = step
-            found[place] = (of(at + moved) - of(at - moved)) / (2 * step)
-        return found
-
-    return gradient

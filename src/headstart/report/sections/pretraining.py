@@ -123,13 +123,7 @@ def probed(journal: Journal) -> dict[str, Any] | None:
         return None
     cuts = record.detail["cuts"]
     series = [
-        Series(
-            title,
-            tuple(
-                CutPoint(cut, *(found[side][end] for end in ENDS), joined=cut == "all cuts")
-                for cut, found in cuts.items()
-            ),
-        )
+        Series(title, tuple(_point(cut, found[side]) for cut, found in cuts.items()))
         for title, side in (("Before", "before"), ("After", "after"))
     ]
     title = "Accuracy of a linear probe at each cut, with 95 % intervals"
@@ -149,6 +143,11 @@ def probed(journal: Journal) -> dict[str, Any] | None:
         "judged": wording.count(record.metrics["n"]),
         "classes": wording.plural(len(record.detail["classes"]), "class"),
     }
+
+
+def _point(cut: str, found: dict[str, float | None]) -> CutPoint:
+    assert found["value"] is not None
+    return CutPoint(cut, found["value"], found["low"], found["high"], joined=cut == "all cuts")
 
 
 def material(run: Run) -> dict[str, Any] | None:

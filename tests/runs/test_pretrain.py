@@ -1,0 +1,251 @@
+"""Pretraining on small real digits and frames: what is learned, what is handed on, and what an interruption leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.numpy import load_file
+
+from headstart import fit, pretrain
+from headstart.backbones import load, load_random
+from headstart.bundle import Predictor
+from headstart.errors import BundleError, DataError, OptionError, RunError
+from headstart.problem import read_labelled
+from headstart.records import Journal
+from headstart.report import draw, explain
+from headstart.runs import watching
+from headstart.runs.online import OnlineProbe
+from headstart.runs.options import Options
+from headstart.runs.preparing import read
+from headstart.runs.pretrained import PretrainedRun
+from headstart.strategies import SURROGATES
+
+ARCHITECTURE = "test_resnet"
+QUICK: dict[str, Any] = {"architecture": ARCHITECTURE, "size": 32, "epochs": 3}
+
+
+def run(data: Any, out: Path, by: str = "rotation", **options: Any) -> PretrainedRun:
+    return pretrain(data, out, by=by, **(QUICK | options))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> PretrainedRun:
+    """Return a finished pretraining that was watched on labelled digits."""
+    return run(_digits, tmp_path_factory.mktemp("pretrained") / "run", probe=_digits)
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return two sequences of 60 frames, in which a window slides over noise, and its place beside them."""
+    root, rng = tmp_path_factory.mktemp("frames"), np.random.default_rng(0)
+    lines = ["frame,x,yaw"]
+    for name in ("walk", "back"):
+        (root / "images" / name).mkdir(parents=True)
+        scene, place = rng.integers(0, 255, (32, 400, 3), dtype=np.uint8), 0
+        for number in range(60):
+            Image.fromarray(scene[:, place : place + 32]).save(root / "images" / name / f"{number}.png")
+            lines.append(f"{name}/{number}.png,{place},{3 * number % 360}")
+            place += int(rng.integers(0, 6))
+    (root / "poses.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_a_backbone_comes_out_that_others_take(done: PretrainedRun, digits_folder: Path, tmp_path: Path) -> None:
+    fresh = load_random(ARCHITECTURE, size=32, seed=0)
+    for name in (done.backbone, f"file:{done.folder}"):
+        made = load(name, size=32)
+        assert made.fingerprint("top") != fresh.fingerprint("top")
+        assert made.cuts == tuple(cut for cut in fresh.cuts if cut != "logits")
+    found = fit(digits_folder, tmp_path / "fit", backbones=[done.backbone], size=32, strategy="probe", budget="60s")
+    assert found.records.get("final").backbone == done.backbone
+    assert json.loads((done.folder / "config.json").read_text())["method"] == "rotation"
+
+
+def test_the_online_probe_is_the_offline_one(done: PretrainedRun, digits_folder: Path, tmp_path: Path) -> None:
+    """What was told of the last epoch is what a probe of the written weights gives."""
+    asked = Options(
+        data="digits",
+        backbones=("none",),
+        seed=0,
+        size=32,
+        split=(0.6, 0.2, 0.2),
+        device="cpu",
+        strategy="probe",
+        budget=1.0,
+        metric="accuracy",
+        margin=0.005,
+        class_weight="none",
+    )
+    prepared = read(read_labelled(digits_folder), asked, cache=tmp_path / "cache", progress=lambda *_: None)
+    online = OnlineProbe.of(prepared)
+    last = max((r for r in done.records.of("epoch") if "probe" in r.metrics), key=lambda r: r.metrics["epoch"])
+    assert last.metrics["epoch"] == 3
+    offline = online.value(online.named(load(done.backbone, size=32))["top"]).value
+    assert offline == last.metrics["probe"]
+    assert done.records.get("cuts").detail["cuts"]["top"]["after"]["value"] == offline
+    before = online.value(online.named(load_random(ARCHITECTURE, size=32, seed=0))["top"]).value
+    assert done.records.get("cuts").detail["cuts"]["top"]["before"]["value"] == before
+
+
+def test_what_is_watched_is_not_learned_from(done: PretrainedRun) -> None:
+    data = done.records.get("data")
+    assert data.metrics["used"] < data.metrics["images"]
+    assert any("are left out, since the network is watched on them" in note for note in data.detail["notes"])
+    assert data.metrics["images"] - data.metrics["used"] == done.records.get("cuts").metrics["n"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", [name for name, row in SURROGATES.items() if row.needs in ("images", "labels")])
+def test_every_surrogate_of_single_images(by: str, _digits: Path, tmp_path: Path) -> None:
+    if SURROGATES[by].extra:
+        pytest.importorskip("lightly")
+    check(run(_digits, tmp_path / "run", by))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", [name for name, row in SURROGATES.items() if row.needs in ("frames", "motion")])
+def test_every_surrogate_of_frames(by: str, frames: Path, _digits: Path, tmp_path: Path) -> None:
+    motion = SURROGATES[by].needs == "motion"
+    found = run(frames / "images", tmp_path / "run", by, poses=frames / "poses.csv" if motion else None)
+    check(found)
+    data = found.records.get("data").detail
+    assert data["sequences"] == ["back", "walk"]
+    # Forward and sideways differ with the yaw, which itself is steady: one bin would say nothing.
+    assert data["sets"].get("axes", ["forward", "sideways"]) == ["forward", "sideways"]
+    if motion:
+        check(run(_digits, tmp_path / "still", by))
+
+
+def check(found: PretrainedRun) -> None:
+    """It learned something, says what, and its page can be drawn anew."""
+    epochs = [record.metrics for record in found.records.of("epoch")]
+    assert [one["epoch"] for one in epochs] == [0, 1, 2, 3]
+    assert all(np.isfinite(one["loss"]) for one in epochs)
+    assert found.verdict.word in ("unknown", "collapsed")
+    shown = found.records.get("shown").detail["sets"]
+    assert all((found.folder / one["picture"]).exists() and one["answer"] for one in shown)
+    page = found.report.read_text()
+    assert found.verdict.sentence.split(".")[0].replace("'", "&#39;") in page
+    draw(found.folder)
+    assert found.report.read_text() == page
+    assert "# Model card" in (found.folder / "README.md").read_text()
+    fresh, made = (
+        one.network.state_dict() for one in (load_random(ARCHITECTURE, size=32, seed=0), load(found.backbone, size=32))
+    )
+    assert any(not torch.equal(fresh[name], made[name]) for name in made)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("by", "options"), [("rotation", {}), ("exemplar", {"classes": 60, "clusters": 20})])
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_an_interrupted_pretraining_ends_with_the_same_bits(
+    by: str, options: dict[str, Any], epoch: int, _digits: Path, tmp_path: Path
+) -> None:
+    whole = run(_digits, tmp_path / "whole", by, epochs=4, **options)
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage.startswith("pretraining") and done > epoch * total / 4 + 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(_digits, tmp_path / "halved", by, epochs=4, progress=stop, **options)
+    assert not (tmp_path / "halved" / "config.json").exists()
+    resumed = run(_digits, tmp_path / "halved", by, epochs=4, **options)
+    one, other = (load_file(found.folder / "model.safetensors") for found in (whole, resumed))
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert [r.metrics for r in whole.records.of("epoch")] == [r.metrics for r in resumed.records.of("epoch")]
+
+
+def test_a_finished_run_is_told_again_and_another_question_refused(done: PretrainedRun, _digits: Path) -> None:
+    before = (done.folder / "records.jsonl").read_bytes()
+    assert run(_digits, done.folder, probe=_digits).verdict == done.verdict
+    assert (done.folder / "records.jsonl").read_bytes() == before
+    with pytest.raises(RunError, match="epochs: 3 there, 4 now"):
+        run(_digits, done.folder, probe=_digits, epochs=4)
+
+
+def test_it_goes_on_from_other_weights(done: PretrainedRun, _digits: Path, tmp_path: Path) -> None:
+    further = run(_digits, tmp_path / "further", start=done.backbone, epochs=1)
+    assert further.records.get("training").backbone == done.backbone
+    assert further.records.get("training").recipe["lr"] < done.records.get("training").recipe["lr"]
+    assert further.records.get("epoch/0").metrics["solved"] is not None
+
+
+def test_a_backbone_names_nothing_and_says_what_it_is_for(done: PretrainedRun) -> None:
+    with pytest.raises(BundleError, match="names no classes") as caught:
+        Predictor(done.folder)
+    assert f"run:{done.folder}" in caught.value.remedy
+    with pytest.raises(RunError, match="holds a pretraining"):
+        explain(done.folder)
+
+
+def test_collapse_is_said(_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that gives every image the same features."""
+
+    def alike(backbone: Any, read: Any, rows: np.ndarray, cuts: Any) -> dict[str, np.ndarray]:
+        return {cut: np.ones((len(rows), 4)) for cut in cuts}
+
+    monkeypatch.setattr(watching, "pooled", alike)
+    found = run(_digits, tmp_path / "run", epochs=1)
+    assert found.verdict.word == "collapsed"
+    assert "have collapsed" in found.report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("by", "options", "said"),
+    [
+        ("nonsense", {}, "no surrogate task nonsense"),
+        ("exemplar", {"classes": 1}, "cannot be told apart"),
+        ("exemplar", {"classes": 10, "clusters": 20}, "give no 20 clusters"),
+        ("slow", {"apart": 1}, "--apart"),
+        ("rotation", {"start": "packaged/*"}, "names 3 backbones"),
+        ("rotation", {"epochs": 0}, "out of range"),
+    ],
+)
+def test_options_that_cannot_be(by: str, options: dict[str, Any], said: str, _digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=said):
+        run(_digits, tmp_path / "run", by, **options)
+    assert not (tmp_path / "run" / "records.jsonl").exists()
+
+
+def test_material_that_cannot_be_learned_from(frames: Path, _digits: Path, tmp_path: Path) -> None:
+    lone = tmp_path / "lone"
+    lone.mkdir()
+    Image.new("RGB", (8, 8)).save(lone / "1.png")
+    for by, said in (("rotation", "There are 1 images"), ("slow", "has 1 frame")):
+        with pytest.raises(DataError, match=said):
+            run(lone, tmp_path / by, by)
+    with pytest.raises(DataError, match="No two frames are 90 or more apart"):
+        run(frames / "images" / "walk", tmp_path / "near", "slow", apart=90)
+    still = tmp_path / "still.csv"
+    still.write_text("frame,x\n" + "".join(f"{n}.png,5\n" for n in range(60)))
+    with pytest.raises(DataError, match="camera does not move"):
+        run(frames / "images" / "walk", tmp_path / "still", "egomotion", poses=still)
+    with pytest.raises(RunError, match="lies inside"):
+        run(_digits, _digits / "run")
+    with pytest.raises(DataError, match="there are none"):
+        run(np.zeros((20, 32, 32, 3), "u1"), tmp_path / "arrays", "supervised")
+
+
+def test_arrays_are_learned_from(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    found = run(rng.integers(0, 255, (40, 16, 16, 3), dtype=np.uint8), tmp_path / "run", epochs=1)
+    assert found.records.get("data").metrics["used"] == 40
+    assert not found.records.get("plan").detail["options"]["probe"]
+
+
+def test_the_budget_becomes_epochs(_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headstart.runs.pretrain._seconds_a_step", lambda *_: 1.0)
+    monkeypatch.setattr("headstart.runs.pretrain.train", lambda *_, **__: pytest.skip("planned"))
+    steps = len(range(0, 108, 32))
+    with pytest.raises(pytest.skip.Exception):
+        run(_digits, tmp_path / "run", epochs=None, budget=100.0)
+    plan = Journal(tmp_path / "run" / "records.jsonl").get("plan").detail
+    assert 1 <= plan["epochs"] <= 85 // steps
