@@ -86,10 +86,11 @@ def test_the_online_probe_is_the_offline_one(done: PretrainedRun, digits_folder:
     online = OnlineProbe.of(prepared)
     last = max((r for r in done.records.of("epoch") if "probe" in r.metrics), key=lambda r: r.metrics["epoch"])
     assert last.metrics["epoch"] == 3
-    offline = online.value(online.named(load(done.backbone, size=32))["top"]).value
+    offline = online.value(online.named(online.features(load(done.backbone, size=32)))["top"]).value
     assert offline == last.metrics["probe"]
     assert done.records.get("cuts").detail["cuts"]["top"]["after"]["value"] == offline
-    before = online.value(online.named(load_random(ARCHITECTURE, size=32, seed=0))["top"]).value
+    fresh = load_random(ARCHITECTURE, size=32, seed=0)
+    before = online.value(online.named(online.features(fresh))["top"]).value
     assert done.records.get("cuts").detail["cuts"]["top"]["before"]["value"] == before
 
 

@@ -261,6 +261,9 @@ def pretrain_command(
     epochs: Annotated[
         int | None, typer.Option(metavar="N", help="By default as many as the budget allows, 200 at most.")
     ] = None,
+    seen: Annotated[
+        int | None, typer.Option(metavar="N", help="Images to go through instead, every view counted.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the first weights, the order and the views.")] = 0,
     size: Size = 64,
     device: Device = "auto",
@@ -286,6 +289,7 @@ def pretrain_command(
             apart=apart,
             budget=budget,
             epochs=epochs,
+            seen=seen,
             seed=seed,
             size=size,
             device=device,
@@ -370,6 +374,59 @@ def study_ranking_command(
             on_record=terminal.show,
         )
         print_backtested(terminal, found, as_json=as_json)
+
+
+@study_app.command("surrogates")
+def study_surrogates_command(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Unlabelled images, frames or videos.")],
+    labels: Annotated[Path, typer.Option(metavar="DIR", help="Labelled images of the task that is meant.")],
+    out: Out,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METHOD", help="As in pretrain; repeatable. By default what single images give."),
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(metavar="BACKBONE", help="Pretrained ones to compare with; repeatable; none for none of them."),
+    ] = None,
+    architecture: Annotated[str, typer.Option(help="timm's name.")] = "resnet10t",
+    images: Annotated[int, typer.Option(help="That each surrogate goes through, every view counted.")] = 50_000,
+    per_class: Annotated[str, typer.Option(help="Labels of a class, with commas between them.")] = "5,10,50",
+    finetune: Annotated[bool, typer.Option(help="Fine-tune networks too, and not only probe them.")] = True,
+    repeats: Annotated[int, typer.Option(help="Each with its own weights, labels and judged images.")] = 3,
+    poses: Annotated[Path | None, typer.Option(metavar="TABLE", help="As in pretrain.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the first repeat; each further one has the next.")] = 0,
+    size: Size = 64,
+    device: Device = "auto",
+    max_pixels: MaxPixels = 64_000_000,
+    as_json: Json = False,
+) -> None:
+    """Learn each surrogate task for as long, and see what a few labels make of each network."""
+    with Terminal(quiet=as_json) as terminal:
+        from headstart.cli.pretraining import print_surrogates
+        from headstart.runs.options import parse_counts
+        from headstart.runs.study import surrogates
+
+        found = surrogates(
+            data,
+            out,
+            labels=labels,
+            by=by or (),
+            against=() if against == ["none"] else against or ("packaged/efficientnet_lite0",),
+            architecture=architecture,
+            images=images,
+            per_class=parse_counts(per_class),
+            finetune=finetune,
+            repeats=repeats,
+            poses=poses,
+            seed=seed,
+            size=size,
+            device=device,
+            max_pixels=max_pixels,
+            progress=terminal.progress,
+            on_record=terminal.show,
+        )
+        print_surrogates(terminal, found, as_json=as_json)
 
 
 @app.command("report")

@@ -1,4 +1,4 @@
-"""The end of a pretraining, for people and for programs."""
+"""The end of a pretraining, or of a study of surrogate tasks, for people and for programs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from headstart.cli.show import Terminal
 
 if TYPE_CHECKING:
     from headstart.runs.pretrained import PretrainedRun
+    from headstart.runs.study.surrogate_study import SurrogateStudy
 
 
 def print_pretrained(terminal: Terminal, run: PretrainedRun, *, as_json: bool) -> None:
@@ -38,3 +39,28 @@ def print_pretrained(terminal: Terminal, run: PretrainedRun, *, as_json: bool) -
         terminal.console.print(f"– {reason}", markup=False)
     terminal.console.print(f"As a backbone: {run.backbone}", markup=False)
     terminal.console.print(f"The page: {run.report}", markup=False)
+
+
+def print_surrogates(terminal: Terminal, study: SurrogateStudy, *, as_json: bool) -> None:
+    """Every network with so many labels, which surrogates are worth it, and where the page is."""
+    if as_json:
+        sys.stdout.write(json.dumps(study.to_json(), ensure_ascii=False) + "\n")
+        return
+    from rich.table import Table
+
+    from headstart.report import wording
+
+    record = study.records.get("verdict")
+    assert record is not None
+    for way, by_labels in record.detail["means"].items():
+        table = Table(box=None, pad_edge=False)
+        table.add_column("probed, labels a class" if way == "probe" else "fine-tuned, labels a class")
+        for k in by_labels:
+            table.add_column(k, justify="right", no_wrap=True)
+        for name in next(iter(by_labels.values())):
+            table.add_row(name, *(wording.share(values[name]) for values in by_labels.values()))
+        terminal.console.print(table)
+    terminal.console.print(f"\n{study.sentence}", markup=False)
+    for reason in record.detail["reasons"]:
+        terminal.console.print(f"– {reason}", markup=False)
+    terminal.console.print(f"The page: {study.report}", markup=False)

@@ -105,6 +105,8 @@ class Terminal:
             probes = [r for r in self._shown if r.what == "probe" and r.backbone == record.backbone]
             table = terminal.cut_table if record.what == "screened" else terminal.head_table
             self.console.print(table(probes))
+        elif record.what == "epoch" and "rank" in record.metrics:
+            self.console.print(terminal.epoch_line(record), markup=False)
         elif record.what == "domains":
             from headstart.report.adapted_terminal import domains_table
 

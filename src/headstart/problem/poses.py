@@ -70,7 +70,7 @@ class Poses:
 
 
 def read_poses(table: Path | str, frames: Sequences) -> Poses:
-    """Poses or actions of all frames, matched by the column ``frame``: a path below the folder, or a name.
+    """Poses of all frames or, where there are none, actions, matched by the column ``frame``: a path below the folder, or a name.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def read_poses(table: Path | str, frames: Sequences) -> Poses:
         raise DataError(f"{printable(path)} has the columns {', '.join(columns) or '(none)'}.", REMEDY)
     rows, left_over = _rows_of(frames, lines, path)
     notes = (f"{left_over} row(s) of {printable(path.name)} name no frame and are not used.",) if left_over else ()
-    if "action" in columns:
+    if not known:
         taken = [lines[row]["action"] for row in rows]
         names = sorted(set(taken))
         return Poses({}, np.array([names.index(one) for one in taken]), tuple(names), notes)

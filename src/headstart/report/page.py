@@ -28,6 +28,7 @@ from headstart.report.sections import (
     verdict,
 )
 from headstart.report.sections import comparison as compared
+from headstart.report.surrogates import draw_surrogates, holds_surrogates
 
 Section = Callable[[Run], dict[str, Any] | None]
 
@@ -80,6 +81,8 @@ def draw(run: Path) -> Path:
         return draw_joint(run)
     if holds_pretraining(Path(run)):
         return draw_pretraining(run)
+    if holds_surrogates(Path(run)):
+        return draw_surrogates(run)
     page = Path(run) / "report.html"
     content = render_card(read_comparison(Path(run))) if holds_comparison(Path(run)) else render(read(Path(run)))
     with writing(page) as temporary:

@@ -52,6 +52,15 @@ def data_table(record: Record) -> Group:
     return _noted(table, problems + [str(note) for note in detail.get("notes") or []])
 
 
+def epoch_line(record: Record) -> str:
+    """How far a surrogate task has been learned, and what a linear probe reads: nothing is chosen by it."""
+    found = record.metrics
+    solved = wording.share(found["solved"]) if found["solved"] is not None else wording.MISSING
+    told = f"epoch {found['epoch']}: {solved} solved (chance {wording.share(found['chance'])})"
+    told += f", probe {wording.share(found['probe'])}" if "probe" in found else ""
+    return told + (", features have collapsed" if found["collapsed"] else "")
+
+
 def rung_table(record: Record) -> Group:
     """One halving: every network's best ridge, its distance from the best, and what becomes of it."""
     networks = record.detail.get("networks") or []

@@ -332,10 +332,35 @@ def pretrain_command(options: Mapping[str, Any]) -> list[str]:
     pieces = [["headstart", "pretrain", str(options["data"])], ["--by", options["method"]], ["--out", "again"]]
     scheme, _, architecture = str(options["backbones"][0]).partition("/")
     pieces.append(["--architecture", architecture] if scheme == "random" else ["--from", options["backbones"][0]])
-    usual = {"poses": "", "probe": "", "classes": 0, "clusters": 0, "every": 1, "apart": 10, "epochs": None}
+    usual = {
+        "poses": "",
+        "probe": "",
+        "classes": 0,
+        "clusters": 0,
+        "every": 1,
+        "apart": 10,
+        "epochs": None,
+        "seen": None,
+    }
     pieces += [[f"--{name}", str(options[name])] for name, value in usual.items() if options[name] != value]
     keys = ("budget", "seed", "size", "device", "max_pixels")
     pieces += [["--" + key.replace("_", "-"), SHOWN[key](options[key])] for key in keys]
+    return [shlex.join(piece) for piece in pieces]
+
+
+def surrogates_command(options: Mapping[str, Any]) -> list[str]:
+    """The `headstart study surrogates` that asks the same again; none where nothing is known."""
+    if not options:
+        return []
+    pieces = [["headstart", "study", "surrogates", str(options["data"])], ["--labels", str(options["labels"])]]
+    pieces += [["--out", "again"], *(["--by", name] for name in options["methods"])]
+    pieces += [["--against", name] for name in options["backbones"] or ["none"]]
+    pieces += [["--architecture", options["architecture"]], ["--images", str(options["images"])]]
+    pieces.append(["--per-class", ",".join(map(str, options["per_class"]))])
+    pieces += [["--poses", options["poses"]]] if options["poses"] else []
+    pieces += [] if options["finetune"] else [["--no-finetune"]]
+    keys = ("repeats", "seed", "size", "device", "max_pixels")
+    pieces += [["--" + key.replace("_", "-"), str(options[key])] for key in keys]
     return [shlex.join(piece) for piece in pieces]
 
 

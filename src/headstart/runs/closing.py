@@ -237,7 +237,7 @@ def write_metrics(folder: Path, record: Record | None) -> None:
 
 
 def unplanned_spent(context: Context, started: float, *, closing: Sequence[str]) -> Record:
-    """The record ``spent`` of a run without a budget: the seconds of each unit of its plan.
+    """The record ``spent`` of a run that is not planned to the second: what each unit of its plan took.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def unplanned_spent(context: Context, started: float, *, closing: Sequence[str])
         keys = closing if unit["key"] == "closing" else (unit["key"],)
         written = [record for key in keys if (record := context.journal.get(key)) is not None]
         spent = sum(record.cost.get("seconds", 0.0) for record in written)
-        stages.append({"key": unit["key"], "name": unit["name"], "planned_s": None, "spent_s": spent})
+        stages.append({"key": unit["key"], "name": unit["name"], "planned_s": unit["seconds"], "spent_s": spent})
     total = max(time.perf_counter() - started, sum(stage["spent_s"] for stage in stages))
-    detail = {"stages": stages, "budget_s": None, "total_s": total, "peak_bytes": peak_bytes()}
+    detail = {"stages": stages, "budget_s": plan.detail.get("budget_s"), "total_s": total, "peak_bytes": peak_bytes()}
     return Record("spent", "spent", cost={"seconds": total}, detail=detail)

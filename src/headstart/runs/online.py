@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,27 +10,29 @@ import torch
 
 from headstart.backbones import Backbone
 from headstart.data import folds
-from headstart.evidence import Difference, Interval, interval, paired, ridge
+from headstart.evidence import Difference, Interval, interval, paired
 from headstart.runs.context import Prepared
-from headstart.shallow import HEADS, evenly
+from headstart.shallow import evenly, fit_probe, screen
 
 FOLDS = 5
 BATCH = 64
 ALL = "all cuts"
 """What is read from all cuts together, as a frozen network is in `fit`."""
-Named = dict[str, np.ndarray]
 MOST_FITTED, MOST_JUDGED = 2000, 1000
 """Images that a head is fitted to, and judged on, at most."""
+Named = dict[str, np.ndarray]
+Features = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class OnlineProbe:
     """A linear probe whose images are fixed: of one network it always gives the same number.
 
-    Parameters
+    Attributes
     ----------
-    prepared : labelled images, read and split; heads are fitted to their training and validation part, and judged
-        on their test part. Nothing is chosen by the test part.
+    prepared : labelled images, read and split.
+    fitted, judged : images of the training and validation part that heads are fitted to, and of the test part. Nothing
+        is chosen by the test part.
     """
 
     prepared: Prepared
@@ -44,29 +46,36 @@ class OnlineProbe:
         learned = np.sort(np.concatenate([split.train, split.val]))
         return cls(prepared, evenly(learned, prepared.y, MOST_FITTED), evenly(split.test, prepared.y, MOST_JUDGED))
 
-    def named(self, backbone: Backbone, cuts: Sequence[str] = ("top",), *, joined: bool = False) -> Named:
-        """By cut, the classes that a ridge on its features names the judged images as, (m,).
-
-        The penalty is chosen out of fold on the images that it is fitted to. With `joined` there is one more, `ALL`,
-        on the features of all these cuts side by side.
-        """
+    def features(self, backbone: Backbone, cuts: Sequence[str] = ("top",), *, joined: bool = False) -> Features:
+        """Of all images that are fitted to, and then of the judged ones, by cut; with `joined`, one more: `ALL`."""
         rows = np.concatenate([self.fitted, self.judged])
-        z, y = pooled(backbone, self.prepared.survey.pixels, rows, cuts), self.prepared.y
-        if joined:
-            z[ALL] = np.concatenate([z[cut] for cut in cuts], axis=1)
-        targets = np.eye(self.prepared.k, dtype=np.float32)[y[self.fitted]]
-        fold = np.zeros(len(self.fitted), dtype=np.int64)
-        parts = folds(y[self.fitted], self.prepared.groups[self.fitted], FOLDS, seed=0)
-        for number, (_, held) in enumerate(parts):
-            fold[held] = number
-        penalties = [float(one) for one in HEADS["ridge"].penalties if one is not None]
+        z = pooled(backbone, self.prepared.survey.pixels, rows, cuts)
+        return z | ({ALL: np.concatenate([z[cut] for cut in cuts], axis=1)} if joined else {})
+
+    def named(self, z: Features, *, rows: np.ndarray | None = None) -> Named:
+        """By cut, the classes that a ridge on these features names the judged images as, (m,).
+
+        The penalty is chosen out of fold on the images that it is fitted to.
+
+        Parameters
+        ----------
+        z : from `features`.
+        rows : numbers into `fitted` of those that it is fitted to; all by default.
+        """
+        rows = np.arange(len(self.fitted)) if rows is None else rows
+        learned = {cut: both[rows] for cut, both in z.items()}
+        there, y = np.unique(self.prepared.y[self.fitted[rows]], return_inverse=True)
         found = {}
-        for cut in z:
-            learned, judged = z[cut][: len(self.fitted)], z[cut][len(self.fitted) :]
-            guessed = ridge.out_of_fold(learned, targets, fold, penalties).argmax(2)
-            best = int(np.argmax((guessed == y[self.fitted]).mean(1)))
-            found[cut] = ridge.fit(learned, targets, [penalties[best]]).predict(judged)[0].argmax(1)
+        for one in screen(learned, y, self.parts(rows)):
+            (cut,) = one.cuts
+            found[cut] = there[fit_probe(one, learned, y).predict(z[cut][len(self.fitted) :])]
         return found
+
+    def parts(self, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Folds of some of the images that heads are fitted to; groups stay whole."""
+        indices = self.fitted[rows]
+        groups = self.prepared.groups[indices]
+        return folds(self.prepared.y[indices], groups, min(FOLDS, len(np.unique(groups))), seed=0)
 
     def value(self, named: np.ndarray) -> Interval:
         """Accuracy on the judged images, with its interval."""

@@ -165,6 +165,7 @@ class Pretraining(Options):
     ----------
     method : a row of `headstart.strategies.SURROGATES`.
     epochs : asked for, or None: as many as the budget allows.
+    seen : images to go through, from which the epochs follow; None: the budget decides.
     poses : table of poses or actions, as text; empty where there is none.
     probe : labelled images that the network is watched on, as text; empty where there are none.
     classes, clusters : pseudo-classes, and to how many they are put together; 0: as many as images, and never.
@@ -174,6 +175,7 @@ class Pretraining(Options):
 
     method: str
     epochs: int | None = None
+    seen: int | None = None
     poses: str = ""
     probe: str = ""
     classes: int = 0
@@ -244,6 +246,22 @@ def parse_split(text: str) -> tuple[float, float, float]:
 def text_of(path: Path | str) -> str:
     """A path as it is compared between runs: absolute, links resolved."""
     return str(Path(path).expanduser().resolve())
+
+
+def parse_counts(text: str) -> tuple[int, ...]:
+    """``"5,10,50"`` → whole numbers.
+
+    >>> parse_counts("5, 10,50")
+    (5, 10, 50)
+
+    Raises
+    ------
+    OptionError : not that.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise OptionError(f"{text!r} are not whole numbers.", "Write them like 5,10,50.") from None
 
 
 def parse_bytes(text: str) -> int:

@@ -44,6 +44,7 @@ MOST_EPOCHS = 200
 SHARE = 0.85
 """Of the budget that is left after reading, what training is planned to take; looking at the network takes the rest."""
 TIMED = 4
+CHECKPOINT = "work/pretraining.safetensors"
 SPLIT = (0.6, 0.2, 0.2)
 """Of the labelled images that the network is watched on."""
 
@@ -63,6 +64,7 @@ def pretrain(
     apart: int = 10,
     budget: str | float = "10m",
     epochs: int | None = None,
+    seen: int | None = None,
     seed: int = 0,
     size: int = 64,
     device: str = "auto",
@@ -87,6 +89,7 @@ def pretrain(
     every : of a video, each so many-th frame.
     apart : frames of a sequence between two from which they count as distant.
     budget : time for all of it, from which epochs are planned where none are asked for.
+    seen : images to go through instead, counting every view: whole epochs, as near to it as they come.
     seed : of first weights, order and views.
     size, device, max_pixels, progress, on_record : as in `headstart.fit`.
 
@@ -115,6 +118,7 @@ def pretrain(
         method=by,
         budget=parse_budget(budget),
         epochs=epochs,
+        seen=seen,
         poses=text_of(poses) if poses else "",
         probe="arrays" if isinstance(probe, Labelled) else text_of(probe) if probe else "",
         classes=classes,
@@ -148,7 +152,7 @@ def _work(context: Context, data: Data, probe: Path | str | Labelled | None, *, 
     options = context.options
     assert isinstance(options, Pretraining)
     row = SURROGATES[options.method]
-    online = _online(context, probe)
+    online = online_probe(context, probe)
     read_at = time.perf_counter()
     material = read_material(
         data,
@@ -162,7 +166,7 @@ def _work(context: Context, data: Data, probe: Path | str | Labelled | None, *, 
     backbone = _begin(options)
     posed = pose(row, material, backbone.preprocessing, options, device=context.device)
     found = _data_record(material, posed, seconds=time.perf_counter() - read_at)
-    recipe = _planned(context, posed, found, started=started)
+    recipe = _planned(context, row, posed, found, started=started)
     if context.journal.get("shown") is None:
         context.note(show_sets(context, row, material, posed))
     model = _trained(context, row, material, posed, recipe, online)
@@ -173,9 +177,16 @@ def _work(context: Context, data: Data, probe: Path | str | Labelled | None, *, 
         facts = save_backbone(context.folder, model.backbone, about=about | {"backbone": options.backbones[0]})
         context.note(Record("bundle", "bundle", data=material.fingerprint, detail=facts))
     context.note(unplanned_spent(context, started, closing=("cuts", "verdict", "bundle")))
+    (context.folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _online(context: Context, probe: Path | str | Labelled | None) -> OnlineProbe | None:
+def online_probe(context: Context, probe: Path | str | Labelled | None) -> OnlineProbe | None:
+    """Labelled images to watch a network on, where there are some.
+
+    Raises
+    ------
+    DataError : too few, so that none are left to judge on.
+    """
     if probe is None:
         return None
     labelled = probe if isinstance(probe, Labelled) else read_labelled(probe)
@@ -218,7 +229,7 @@ def _data_record(material: Material, posed: Posed, *, seconds: float) -> Record:
     )
 
 
-def _planned(context: Context, posed: Posed, found: Record, *, started: float) -> Recipe:
+def _planned(context: Context, row: SurrogateTask, posed: Posed, found: Record, *, started: float) -> Recipe:
     """The recipe, whose epochs stand in the plan; the records ``plan`` and ``data``."""
     options = context.options
     assert isinstance(options, Pretraining)
@@ -226,7 +237,9 @@ def _planned(context: Context, posed: Posed, found: Record, *, started: float) -
     if plan is None:
         seconds, notes = _seconds_a_step(context, posed), []
         epochs = options.epochs or _affordable(options.budget - (time.perf_counter() - started), posed.feed, seconds)
-        if options.epochs is None and epochs == 1:
+        if options.seen is not None:
+            epochs = max(1, round(options.seen / (posed.feed.count * row.seen)))
+        elif options.epochs is None and epochs == 1:
             notes.append("The budget allows one epoch, or less than one: give more time.")
         units = [("data", "reading"), ("training", "learning the surrogate task"), ("closing", "probing, writing")]
         planned = {"data": found.cost["seconds"], "training": epochs * len(posed.feed) * seconds}
@@ -316,12 +329,12 @@ def _trained(
         recipe=recipe,
         seed=options.seed,
         evaluate=watch,
-        checkpoint=context.folder / "work" / "pretraining.safetensors",
+        checkpoint=context.folder / CHECKPOINT,
         progress=watch.progress,
     )
     if before is None:
         seconds = time.perf_counter() - started
-        cost = {"seconds": seconds, "images": recipe.epochs * posed.feed.count * row.frames}
+        cost = {"seconds": seconds, "images": recipe.epochs * posed.feed.count * row.seen}
         detail = {"curves": [curve.to_json()], "title": row.title, "parts": [asdict(part) for part in model.parts()]}
         context.note(
             Record(
@@ -346,7 +359,9 @@ def _probed(context: Context, backbone: Backbone, online: OnlineProbe | None) ->
     started = time.perf_counter()
     cuts = tuple(cut for cut in backbone.cuts if cut != "logits")
     begun = _begin(context.options)
-    before, after = (online.named(one, cuts, joined=True) for one in (begun.to(context.device), backbone))
+    before, after = (
+        online.named(online.features(one, cuts, joined=True)) for one in (begun.to(context.device), backbone)
+    )
     found = {
         cut: {
             "before": asdict(online.value(before[cut])),

@@ -91,7 +91,7 @@ class Watch:
             pairs = np.flatnonzero(np.diff(self._rows) == 1)
             told["slowness"] = slowness(z, np.stack([pairs, pairs + 1], axis=1)) if len(pairs) else None
         if self._probe is not None:
-            told["probe"] = self._probe.value(self._probe.named(backbone)["top"]).value
+            told["probe"] = self._probe.value(self._probe.named(self._probe.features(backbone))["top"]).value
         return told
 
 

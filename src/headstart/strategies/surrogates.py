@@ -23,6 +23,7 @@ class SurrogateTask:
     paper : authors and year.
     frames : images in a set.
     extra : the optional dependency that brings it; empty where there is none.
+    turns : what the objective makes of each of them.
     """
 
     name: str
@@ -32,6 +33,12 @@ class SurrogateTask:
     paper: str
     frames: int = 1
     extra: str = ""
+    turns: int = 1
+
+    @property
+    def seen(self) -> int:
+        """Images that the network goes through for a set."""
+        return self.frames * self.turns
 
 
 SURROGATES: dict[str, SurrogateTask] = {
@@ -57,6 +64,7 @@ SURROGATES: dict[str, SurrogateTask] = {
             "images",
             "By how many quarters is this image turned?",
             "Gidaris, Singh & Komodakis 2018",
+            turns=4,
         ),
         SurrogateTask(
             "slow",

@@ -1,0 +1,301 @@
+"""Which surrogate task is worth it here: each learned for as long, then judged by what a few labels make of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.advice.surrogates import judge_surrogates
+from headstart.backbones import Backbone, load, load_random, resolve
+from headstart.data import MAX_PIXELS
+from headstart.errors import OptionError
+from headstart.records import Record
+from headstart.report.surrogates import draw_surrogates
+from headstart.runs.caching import keep_within_limit
+from headstart.runs.closing import unplanned_spent
+from headstart.runs.context import Context
+from headstart.runs.fit import torch_device
+from headstart.runs.folder import open_journal
+from headstart.runs.machine import cache_folder, give_back_memory, machine
+from headstart.runs.online import ALL
+from headstart.runs.options import Options, text_of
+from headstart.runs.pretrain import SPLIT, online_probe, pretrain
+from headstart.runs.study.few_labels import drawn, read_at, tuned_at
+from headstart.runs.study.surrogate_study import SurrogateStudy
+from headstart.strategies import SURROGATES
+
+MOST_REPEATS = 20
+PER_CLASS = (5, 10, 50)
+USUAL = tuple(row.name for row in SURROGATES.values() if row.needs in ("images", "motion") and not row.extra)
+"""What single images give without anything else."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Studying(Options):
+    """The question of a study of surrogate tasks, resolved.
+
+    Attributes
+    ----------
+    methods : rows of `headstart.strategies.SURROGATES`.
+    labels : labelled images, as text.
+    images : that each surrogate goes through: the same for all.
+    per_class : labels of a class that networks are judged with.
+    finetune : whether they are fine-tuned too, or only probed.
+    poses : as of `pretrain`.
+    """
+
+    methods: tuple[str, ...]
+    labels: str
+    architecture: str
+    images: int
+    per_class: tuple[int, ...]
+    finetune: bool
+    repeats: int
+    poses: str = ""
+    strategy: str = "surrogates"
+    metric: str = "accuracy"
+    margin: float = 0.0
+    class_weight: str = "none"
+    budget: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        unknown = [name for name in self.methods if name not in SURROGATES]
+        if unknown:
+            raise OptionError(f"There is no surrogate task {unknown[0]}.", f"Choose among {', '.join(SURROGATES)}.")
+        if not 1 <= self.repeats <= MOST_REPEATS:
+            raise OptionError(f"{self.repeats} repeats are out of range.", f"Choose 1 to {MOST_REPEATS}.")
+        if not self.per_class or min(self.per_class) < 2:
+            raise OptionError(f"{self.per_class} labels of a class are too few.", "Choose 2 or more of each.")
+        if self.images < 1:
+            raise OptionError(f"{self.images} images teach nothing.", "The default is 50000.")
+
+
+def surrogates(
+    data: Path | str,
+    out: Path | str,
+    *,
+    labels: Path | str,
+    by: Sequence[str] = (),
+    against: Sequence[str] = ("packaged/efficientnet_lite0",),
+    architecture: str = "resnet10t",
+    images: int = 50_000,
+    per_class: Sequence[int] = PER_CLASS,
+    finetune: bool = True,
+    repeats: int = 3,
+    poses: Path | str | None = None,
+    seed: int = 0,
+    size: int = 64,
+    device: str = "auto",
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    on_record: Callable[[Record], None] = lambda record: None,
+) -> SurrogateStudy:
+    """Learn each surrogate task on `data` for as many images, and see what a few labels make of each network.
+
+    Beside them stand the same architecture with the random weights that each began from, and pretrained networks. All
+    are read by a linear probe at every cut, and fine-tuned, with the same few labels, on the same images. A repeat has
+    its own weights, labels and judged images, which no surrogate learns from.
+
+    Parameters
+    ----------
+    data : unlabelled images, frames or videos, as `headstart.pretrain` takes them.
+    out : the folder. If it holds the same question, unfinished, it goes on where it was.
+    labels : labelled images of the task that is meant.
+    by : surrogate tasks; by default those that single images give.
+    against : pretrained backbones to compare with.
+    images : that each surrogate goes through, counting every view: equal budgets.
+    per_class : labels of a class.
+    finetune : whether networks are fine-tuned too.
+    repeats : with one, nothing is shown.
+    architecture, poses, seed, size, device, max_pixels, progress, on_record : as in `headstart.pretrain`.
+
+    Returns
+    -------
+    What each surrogate is worth.
+
+    Raises
+    ------
+    HeadstartError : what is wrong with the data, an option, the machine or the folder.
+    """
+    started = time.perf_counter()
+    options = Studying(
+        data=text_of(data),
+        backbones=tuple(resolve(against)) if against else (),
+        seed=seed,
+        size=size,
+        split=SPLIT,
+        device=device,
+        max_pixels=max_pixels,
+        methods=tuple(by or USUAL),
+        labels=text_of(labels),
+        architecture=architecture,
+        images=images,
+        per_class=tuple(sorted(set(per_class))),
+        finetune=finetune,
+        repeats=repeats,
+        poses=text_of(poses) if poses else "",
+    )
+    place, folder = torch_device(device), Path(out).expanduser()
+    journal = open_journal(folder, options.to_json(), what="surrogates")
+    context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
+    if journal.get("spent") is None:
+        keep_within_limit(cache_folder())
+        _work(context, started=started)
+    draw_surrogates(folder)
+    return SurrogateStudy(folder)
+
+
+def _work(context: Context, *, started: float) -> None:
+    """Repeat by repeat: every surrogate is learned, then all networks are judged."""
+    options = context.options
+    assert isinstance(options, Studying)
+    random = f"random/{options.architecture}"
+    for repeat in range(options.repeats):
+        seed = options.seed + repeat
+        for name in options.methods:
+            _learned(context, name, seed)
+        if context.journal.get("plan") is None:
+            _plan(context)
+        runs = {name: f"run:{_folder(context, name, seed)}" for name in options.methods}
+        for name, backbone in ({random: random} | runs | {one: one for one in options.backbones}).items():
+            _judged(context, name, backbone, seed)
+            give_back_memory()
+    _verdict(context, random)
+    context.note(unplanned_spent(context, started, closing=("verdict",)))
+
+
+def _folder(context: Context, name: str, seed: int) -> Path:
+    return context.folder / "pretrained" / f"{name}-{seed}"
+
+
+def _learned(context: Context, name: str, seed: int) -> None:
+    """One surrogate's network; the epochs are those that come nearest to the images asked for."""
+    options = context.options
+    assert isinstance(options, Studying)
+    key, folder = f"learned/{name}/{seed}", _folder(context, name, seed)
+    if context.journal.get(key) is not None:
+        return
+    started = time.perf_counter()
+
+    def progress(stage: str, done: int, total: int) -> None:
+        context.progress(f"{name}, seed {seed}: {stage}", done, total)
+
+    run = pretrain(
+        options.data,
+        folder,
+        by=name,
+        architecture=options.architecture,
+        probe=options.labels,
+        poses=options.poses or None,
+        seen=options.images,
+        seed=seed,
+        size=options.size,
+        device=options.device,
+        max_pixels=options.max_pixels,
+        progress=progress,
+    )
+    training, epochs = run.records.get("training"), run.records.of("epoch")
+    assert training is not None
+    last = epochs[-1].metrics
+    cost = {"seconds": time.perf_counter() - started, "images": training.cost["images"]}
+    metrics = {name: last[name] for name in ("solved", "chance", "collapsed")}
+    record = Record(key, "learned", data=training.data, strategy=name, seed=seed, metrics=metrics, cost=cost)
+    if context.journal.get("plan") is None:
+        _plan(context)
+    context.note(record)
+
+
+def _plan(context: Context) -> None:
+    """The first record, once there is something that could be learned from."""
+    options = context.options
+    assert isinstance(options, Studying)
+    networks = (f"random/{options.architecture}", *options.methods, *options.backbones)
+    seeds = range(options.seed, options.seed + options.repeats)
+    units = [(f"learned/{name}/{seed}", f"{name}, seed {seed}") for seed in seeds for name in options.methods]
+    units += [(f"judged/{name}/{seed}", f"judging {name}, seed {seed}") for seed in seeds for name in networks]
+    told = [{"key": key, "name": name, "seconds": None} for key, name in [*units, ("closing", "comparing")]]
+    detail = {"options": options.to_json(), "units": told, "machine": machine(), "notes": []}
+    context.note(Record("plan", "surrogates", seed=options.seed, detail=detail))
+
+
+def _judged(context: Context, name: str, backbone: str, seed: int) -> None:
+    """What a few labels make of one network; the record ``judged/<name>/<seed>``."""
+    options = context.options
+    assert isinstance(options, Studying)
+    key = f"judged/{name}/{seed}"
+    if context.journal.get(key) is not None:
+        return
+    started = time.perf_counter()
+    online = online_probe(replace(context, options=replace(options, seed=seed)), options.labels)
+    assert online is not None
+    sets = drawn(online, options.per_class, seed=seed)
+
+    def begin() -> Backbone:
+        if backbone.startswith("random/"):
+            return load_random(options.architecture, size=options.size, seed=seed)
+        return load(backbone, size=options.size)
+
+    read = read_at(online, begin().to(context.device), sets)
+    detail: dict[str, Any] = {
+        "labels": {str(k): len(rows) for k, rows in sets.items()},
+        "probe": {str(k): {cut: float(right.mean()) for cut, right in cuts.items()} for k, cuts in read.items()},
+        "finetune": {},
+    }
+    if options.finetune:
+        path = context.folder / "work" / f"{name.replace('/', '-')}-{seed}"
+        tuned = tuned_at(
+            online,
+            begin,
+            sets,
+            seed=seed,
+            device=context.device,
+            checkpoint=path,
+            progress=lambda stage, done, total: context.progress(f"{name}, seed {seed}: {stage}", done, total),
+        )
+        detail["finetune"] = {str(k): float(right.mean()) for k, right in tuned.items()}
+    cost = {"seconds": time.perf_counter() - started}
+    data = online.prepared.fingerprint
+    metrics = {"n": len(online.judged)}
+    context.note(
+        Record(
+            key, "judged", data=data, part="test", backbone=name, seed=seed, metrics=metrics, cost=cost, detail=detail
+        )
+    )
+
+
+def _verdict(context: Context, random: str) -> None:
+    options = context.options
+    assert isinstance(options, Studying)
+    if context.journal.get("verdict") is not None:
+        return
+    judged = context.journal.of("judged")
+    names = list(dict.fromkeys(record.backbone for record in judged))
+    found: dict[str, dict[int, dict[str, list[float]]]] = {
+        "probe": {},
+        **({"finetune": {}} if options.finetune else {}),
+    }
+    for k in options.per_class:
+        by_name = {name: [r.detail for r in judged if r.backbone == name] for name in names}
+        found["probe"][k] = {name: [one["probe"][str(k)][ALL] for one in rows] for name, rows in by_name.items()}
+        if options.finetune:
+            found["finetune"][k] = {name: [one["finetune"][str(k)] for one in rows] for name, rows in by_name.items()}
+    titles = {name: SURROGATES[name].title for name in options.methods}
+    worth = judge_surrogates(found, random=random, titles=titles)
+    gains = {
+        way: {
+            str(k): {name: asdict(gain) | {"shown": gain.shown} for name, gain in one.items()} for k, one in by.items()
+        }
+        for way, by in worth.gains.items()
+    }
+    means = {
+        way: {str(k): {name: float(np.mean(one)) for name, one in by.items()} for k, by in values.items()}
+        for way, values in found.items()
+    }
+    detail = {"sentence": worth.sentence, "reasons": list(worth.reasons), "gains": gains, "means": means}
+    context.note(Record("verdict", "verdict", part="test", seed=options.seed, detail=detail | {"random": random}))
