@@ -91,7 +91,7 @@ def _walk(game: Any, *, seed: int) -> Any:
 
 
 def _room(state: Any, pose: tuple[float, ...]) -> str:
-    """The sector that the camera is in, by counting the walls that a ray to the right crosses; empty if none is found."""
+    """The sector that the camera is in, by counting the walls that a ray to the right crosses; empty if none is."""
     x, y, _ = pose
     for number, sector in enumerate(state.sectors):
         crossed = 0

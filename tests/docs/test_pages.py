@@ -18,12 +18,22 @@ import pytest
 
 from headstart.evidence.label_free import VALIDATORS
 from headstart.evidence.transferability import SCORES, Score
-from headstart.strategies import ADAPTATIONS, DEEP_ADAPTATIONS, FAMILIES, TABLE, Adaptation, DeepAdaptation
+from headstart.strategies import (
+    ADAPTATIONS,
+    DEEP_ADAPTATIONS,
+    FAMILIES,
+    SURROGATES,
+    TABLE,
+    Adaptation,
+    DeepAdaptation,
+    SurrogateTask,
+)
 
 COMMANDS = (
     "fit",
     "adapt",
     "joint",
+    "pretrain",
     "predict",
     "rank",
     "compare",
@@ -35,8 +45,20 @@ COMMANDS = (
     "cache",
     "demo",
 )
-GROUPS = {"cache": ("prune",), "study": ("ranking",)}
-CALLED = ("adapt", "compare", "fit", "joint", "labels", "load", "rank", "study.ranking", "TransferClassifier")
+GROUPS = {"cache": ("prune",), "study": ("ranking", "surrogates")}
+CALLED = (
+    "adapt",
+    "compare",
+    "fit",
+    "joint",
+    "labels",
+    "load",
+    "pretrain",
+    "rank",
+    "study.ranking",
+    "study.surrogates",
+    "TransferClassifier",
+)
 PAGES = (
     "README.md",
     "docs/index.md",
@@ -46,6 +68,7 @@ PAGES = (
     "docs/which-network.md",
     "docs/next-task.md",
     "docs/joint-tasks.md",
+    "docs/pretraining.md",
     "docs/adapting.md",
     "docs/comparing.md",
 )
@@ -134,6 +157,15 @@ def test_every_way_to_adapt_is_documented_with_its_paper(row: Adaptation, root: 
     page = (root / "docs/adapting.md").read_text(encoding="utf-8")
     (found,) = re.findall(rf"^\| `{row.name}` \|.*$", page, re.MULTILINE)
     assert row.paper in found and f"| {row.kind} |" in found
+
+
+@pytest.mark.parametrize("row", SURROGATES.values(), ids=SURROGATES)
+def test_every_surrogate_is_documented_with_its_paper(row: SurrogateTask, root: Path) -> None:
+    page = (root / "docs/pretraining.md").read_text(encoding="utf-8")
+    (cells,) = re.findall(rf"^\| `{row.name}` \|(.*)$", page, re.MULTILINE)
+    needs, _, paper, _ = (cell.strip() for cell in cells.split("|"))
+    assert (needs, paper) == (row.needs, row.paper)
+    assert f"`{row.name}`" in (root / "docs/command-line.md").read_text(encoding="utf-8")
 
 
 def test_every_validator_is_documented_with_its_paper(root: Path) -> None:

@@ -70,7 +70,7 @@ class Poses:
 
 
 def read_poses(table: Path | str, frames: Sequences) -> Poses:
-    """Poses of all frames or, where there are none, actions, matched by the column ``frame``: a path below the folder, or a name.
+    """Poses of all frames or, where there are none, actions; ``frame`` holds paths below the folder, or file names.
 
     Raises
     ------

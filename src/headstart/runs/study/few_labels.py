@@ -18,7 +18,7 @@ from headstart.runs.probing import linear_rows
 from headstart.shallow import screen
 from headstart.training import finetune, predict_logits, score, scratch, train
 
-EPOCHS, STEPS = 12, 150
+EPOCHS, STEPS = 12, 60
 """Of a fine-tuning: so many epochs, and more of few images, up to so many steps."""
 BATCH = 64
 

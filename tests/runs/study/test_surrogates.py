@@ -1,0 +1,148 @@
+"""A study of surrogate tasks on small real digits: equal budgets, what is judged, resumed, and its page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from headstart import study
+from headstart.backbones import load_random
+from headstart.cli.main import app
+from headstart.errors import OptionError, RunError
+from headstart.problem import read_labelled
+from headstart.report import draw
+from headstart.runs.online import OnlineProbe
+from headstart.runs.options import Options
+from headstart.runs.preparing import read
+from headstart.runs.study import few_labels
+from headstart.runs.study.few_labels import drawn, read_at
+from headstart.runs.study.surrogate_study import SurrogateStudy
+
+ASKED: dict[str, Any] = {
+    "by": ["rotation", "egomotion"],
+    "against": ["random/test_efficientnet"],
+    "architecture": "test_resnet",
+    "images": 800,
+    "per_class": (3, 6),
+    "repeats": 2,
+    "size": 32,
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quick() -> Iterator[None]:
+    """Few steps: what is tested is not how well they train."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(few_labels, "EPOCHS", 2)
+        patch.setattr(few_labels, "STEPS", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def done(_quick: None, tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> SurrogateStudy:
+    """Return a finished study."""
+    return study.surrogates(_digits, tmp_path_factory.mktemp("study") / "run", labels=_digits, **ASKED)
+
+
+@pytest.mark.slow
+def test_every_surrogate_has_the_same_budget(done: SurrogateStudy) -> None:
+    learned = done.records.of("learned")
+    assert [(one.strategy, one.seed) for one in learned] == [
+        (name, seed) for seed in (0, 1) for name in ("rotation", "egomotion")
+    ]
+    for one in learned:
+        assert one.cost["images"] == pytest.approx(800, rel=0.25)
+
+
+@pytest.mark.slow
+def test_every_network_is_judged_on_the_same_images(done: SurrogateStudy, _digits: Path, tmp_path: Path) -> None:
+    judged = done.records.of("judged")
+    names = ["random/test_resnet", "rotation", "egomotion", "random/test_efficientnet"]
+    assert [one.backbone for one in judged] == 2 * names
+    assert len({(one.data, one.metrics["n"]) for one in judged}) == 1
+    assert judged[0].detail["labels"] == {"3": 15, "6": 30}
+    asked = Options(
+        data="digits",
+        backbones=("none",),
+        seed=1,
+        size=32,
+        split=(0.6, 0.2, 0.2),
+        device="cpu",
+        strategy="probe",
+        budget=1.0,
+        metric="accuracy",
+        margin=0.005,
+        class_weight="none",
+    )
+    probe = OnlineProbe.of(read(read_labelled(_digits), asked, cache=tmp_path, progress=lambda *_: None))
+    sets = drawn(probe, (3, 6), seed=1)
+    assert set(sets[3]) < set(sets[6])
+    right = read_at(probe, load_random("test_resnet", size=32, seed=1), sets)
+    (record,) = (one for one in judged if one.backbone == "random/test_resnet" and one.seed == 1)
+    assert record.detail["probe"]["6"] == {cut: float(one.mean()) for cut, one in right[6].items()}
+    assert all(0 <= value <= 1 for one in judged for value in one.detail["finetune"].values())
+
+
+@pytest.mark.slow
+def test_the_verdict_is_the_mean_over_repeats(done: SurrogateStudy) -> None:
+    detail = done.records.get("verdict").detail
+    for way, cut in (("probe", "all cuts"), ("finetune", None)):
+        for k in ("3", "6"):
+            values = [
+                one.detail[way][k][cut] if cut else one.detail[way][k]
+                for one in done.records.of("judged")
+                if one.backbone == "rotation"
+            ]
+            assert detail["means"][way][k]["rotation"] == pytest.approx(np.mean(values))
+    page = done.report.read_text()
+    assert "With how many labels" in page and "From which cut" in page
+    draw(done.folder)
+    assert done.report.read_text() == page
+
+
+@pytest.mark.slow
+def test_an_interrupted_study_goes_on_and_ends_with_the_same_numbers(
+    done: SurrogateStudy, _digits: Path, tmp_path: Path
+) -> None:
+    def stop(stage: str, total: int, of: int) -> None:
+        if stage.startswith("egomotion, seed 1: fine-tuning on 6"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.surrogates(_digits, tmp_path / "run", labels=_digits, progress=stop, **ASKED)
+    resumed = study.surrogates(_digits, tmp_path / "run", labels=_digits, **ASKED)
+    assert resumed.records.get("verdict").detail == done.records.get("verdict").detail
+    with pytest.raises(RunError, match="repeats: 2 there, 3 now"):
+        study.surrogates(_digits, tmp_path / "run", labels=_digits, **(ASKED | {"repeats": 3}))
+
+
+@pytest.mark.slow
+def test_the_command_says_it_in_one_document(done: SurrogateStudy, _digits: Path) -> None:
+    words = ["study", "surrogates", _digits, "--labels", _digits, "--out", done.folder, "--size", 32, "--repeats", 2]
+    words += ["--by", "rotation", "--by", "egomotion", "--against", "random/test_efficientnet", "--images", 800]
+    words += ["--architecture", "test_resnet", "--per-class", "3,6"]
+    told = CliRunner().invoke(app, [str(word) for word in [*words, "--json"]])
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["verdict"]["sentence"] == done.sentence
+    told = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.sentence in told.output and "probed, labels a class" in told.output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"by": ["nonsense"]}, "no surrogate task nonsense"),
+        ({"repeats": 0}, "repeats are out of range"),
+        ({"per_class": (1,)}, "labels of a class are too few"),
+        ({"images": 0}, "teach nothing"),
+    ],
+)
+def test_questions_that_cannot_be_asked(options: dict[str, Any], said: str, _digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=said):
+        study.surrogates(_digits, tmp_path / "run", labels=_digits, **(ASKED | options))
