@@ -280,7 +280,7 @@ def _seconds_a_step(context: Context, posed: Posed) -> float:
         torch.manual_seed(0)
         backbone = _begin(context.options)
         objective = posed.start(backbone.widths["top"], 1)
-        model = _model(backbone, context.device)
+        model = as_model(backbone, context.device)
         module = objective.to(context.device) if isinstance(objective, nn.Module) else None
         recipe = replace(surrogate(posed.feed.count, epochs=1), augmentation=posed.augmentation)
         optimizer = make_optimizer(model, recipe, beside=own_parameters(module) if module else {})
@@ -299,7 +299,7 @@ def _seconds_a_step(context: Context, posed: Posed) -> float:
     return median(times[1:] or times)
 
 
-def _model(backbone: Backbone, device: torch.device) -> Transferred:
+def as_model(backbone: Backbone, device: torch.device) -> Transferred:
     """The network under no head: an objective brings its own."""
     return Transferred(backbone, nn.Identity()).to(device).to(memory_format=torch.channels_last)
 
@@ -314,7 +314,7 @@ def _trained(
 ) -> Transferred:
     """The network at its last epoch; the records ``epoch/<n>`` and ``training``."""
     started, options = time.perf_counter(), context.options
-    model = _model(_begin(options), context.device)
+    model = as_model(_begin(options), context.device)
     objective = posed.start(model.backbone.widths["top"], recipe.epochs)
     if isinstance(objective, nn.Module):
         objective.to(context.device)
