@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does making the sets hold learning up? Steps of `pretrain` beside the same steps on ready tensors, and lightly's loop.
+"""Does making the sets hold learning up? Steps of `pretrain` beside the same on ready tensors, and lightly's loop.
 
 python bench/pretraining.py          measure what bench/grids/pretraining.toml declares
 python bench/pretraining.py table    print the table

@@ -41,6 +41,8 @@ JOBS = (
     "verdicts.py fit",
     "misled.py",
     "card.py",
+    "surrogates.py",
+    "pretraining.py",
     "safety.py kills",
     "safety.py flips",
 )

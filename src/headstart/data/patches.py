@@ -123,16 +123,14 @@ def cut_out(canvas: Tensor, centres: Tensor, size: int, draws: Tensor) -> Tensor
 
 def recoloured(x: Tensor, draws: Tensor) -> Tensor:
     """Colours (n, 3, h, w) between 0 and 1, changed by draws (n, 10): first their components, then hue and the rest."""
-    x = _by_components(x, draws[:, :3]).clamp(0, 1)
-    hue, saturation, value = to_hsv(x).unbind(1)
-    changed = []
-    for channel, at in ((saturation, 3), (value, 6)):
-        power = torch.exp(_between(draws[:, at], *map(math.log, POWER)))[:, None, None]
-        factor = _between(draws[:, at + 1], *FACTOR)[:, None, None]
-        added = _between(draws[:, at + 2], -ADDED, ADDED)[:, None, None]
-        changed.append((channel.clamp(min=1e-6) ** power * factor + added).clamp(0, 1))
-    hue = (hue + _between(draws[:, 9], -ADDED, ADDED)[:, None, None]) % 1
-    return from_hsv(torch.stack([hue, *changed], 1))
+    x = to_hsv(_by_components(x, draws[:, :3]).clamp_(0, 1))
+    drawn = draws[:, 3:9].view(-1, 2, 3, 1, 1)  # of saturation and of value: power, factor, what is added
+    power = torch.exp(_between(drawn[:, :, 0], *map(math.log, POWER)))
+    factor, added = _between(drawn[:, :, 1], *FACTOR), _between(drawn[:, :, 2], -ADDED, ADDED)
+    hue = (x[:, :1] + _between(draws[:, 9], -ADDED, ADDED)[:, None, None, None]) % 1
+    # x to the power p as exp(p log x): many times as quick as a power for each pixel.
+    changed = x[:, 1:].clamp_(min=1e-6).log_().mul_(power).exp_().mul_(factor).add_(added).clamp_(0, 1)
+    return from_hsv(torch.cat([hue, changed], 1))
 
 
 def _by_components(x: Tensor, draws: Tensor) -> Tensor:
@@ -152,23 +150,16 @@ def _between(draws: Tensor, low: float, high: float) -> Tensor:
 
 def to_hsv(x: Tensor) -> Tensor:
     """RGB → hue, saturation, value, all between 0 and 1, (n, 3, h, w)."""
-    value, which = x.max(1)
-    spread = value - x.min(1).values
-    red, green, blue = x.unbind(1)
-    safe = spread.clamp(min=1e-8)
-    sixths = torch.where(
-        which == 0,
-        (green - blue) / safe,
-        torch.where(which == 1, 2 + (blue - red) / safe, 4 + (red - green) / safe),
-    )
-    return torch.stack([sixths / 6 % 1, spread / value.clamp(min=1e-8), value], 1)
+    value, which = x.max(1, keepdim=True)
+    spread = value - x.amin(1, keepdim=True)
+    # Hue: by which two channels differ that come after the largest one, from where that one stands on the circle.
+    after = x.roll(-1, 1) - x.roll(-2, 1)
+    sixths = after.gather(1, which).div_(spread.clamp(min=1e-8)).add_(2 * which)
+    return torch.cat([sixths.div_(6).remainder_(1), spread / value.clamp(min=1e-8), value], 1)
 
 
 def from_hsv(x: Tensor) -> Tensor:
     """Inverse of `to_hsv`."""
-    hue, saturation, value = x.unbind(1)
-    channels = []
-    for offset in (5, 3, 1):
-        k = (offset + hue * 6) % 6
-        channels.append(value - value * saturation * torch.minimum(k, 4 - k).clamp(0, 1))
-    return torch.stack(channels, 1)
+    hue, saturation, value = x[:, :1], x[:, 1:2], x[:, 2:]
+    k = (hue * 6 + torch.tensor([5.0, 3.0, 1.0], device=x.device).view(1, 3, 1, 1)).remainder_(6)
+    return value - value * saturation * torch.minimum(k, 4 - k).clamp_(0, 1)
