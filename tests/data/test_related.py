@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from headstart.data.batches import Augmentation
-from headstart.data.motions import SIZES, BuiltMotions, moved
+from headstart.data.motions import SIZES, BuiltMotions, after, moved
 from headstart.data.patches import Patches, choose_seeds, cut_out, from_hsv, recoloured, to_hsv
 from headstart.data.related import Make, RelatedBatches, Views, Windows
 
@@ -54,6 +54,14 @@ def test_an_epoch_goes_through_every_set_once() -> None:
     assert sorted(int(i) for batch in batches for i in batch.y[:, 0]) == list(range(N))
     assert [b.y.tolist() for b in feed.shuffled(1, seed=0, augmentation=None)] == [b.y.tolist() for b in batches]
     assert [b.y.tolist() for b in feed.shuffled(2, seed=0, augmentation=None)] != [b.y.tolist() for b in batches]
+
+
+def test_an_epoch_may_draw_a_part_of_the_sets() -> None:
+    feed = RelatedBatches(MAKES["views"], N, 3, each=4)
+    drawn = [[int(i) for b in feed.shuffled(epoch, seed=0, augmentation=None) for i in b.y[:, 0]] for epoch in (1, 2)]
+    assert [len(one) for one in drawn] == [4, 4] and set(drawn[0]) != set(drawn[1])
+    assert len(feed) == len(list(feed.shuffled(1, seed=0, augmentation=None)))
+    assert sorted(int(i) for b in feed.held(seed=0, augmentation=None) for i in b.y[:, 0]) == list(range(N))
 
 
 def test_frames_of_a_set_are_changed_alike() -> None:
@@ -114,6 +122,9 @@ def test_a_built_motion_is_the_one_that_it_says() -> None:
     turned = moved(dot, torch.tensor([[0.0, 0.0, 90.0]]))
     # Counter-clockwise: what stood four to the right of the middle stands four above it.
     torch.testing.assert_close(middle(turned), torch.tensor([24.0, 28.0]), rtol=0, atol=0.05)
+    first, second = torch.tensor([[2.0, -1.0, 12.0]]), torch.tensor([[-1.0, 3.0, 30.0]])
+    one_by_one, at_once = moved(moved(dot, first), second), moved(dot, after(first, second))
+    torch.testing.assert_close(middle(one_by_one), middle(at_once), rtol=0, atol=0.05)
     made = MAKES["motions"](np.arange(N), 0, 0, None)
     assert made.x.shape == (N, 2, 3, SIDE, SIDE)
     assert ((made.y >= 0) & (made.y < torch.tensor(SIZES))).all()

@@ -38,6 +38,11 @@ def test_no_window_reaches_across_a_gap_or_a_sequence(tmp_path: Path) -> None:
     assert any("a has a gap after 10.png" in note for note in frames.notes)
 
 
+def test_a_sequence_too_short_to_learn_from_is_named(tmp_path: Path) -> None:
+    frames = read_sequences(touch(tmp_path, "a/1.png", *(f"b/{n}.png" for n in range(5))))
+    assert any(note.startswith("a has 1 frame:") for note in frames.notes)
+
+
 def test_names_without_numbers_go_by_name_and_it_is_said(tmp_path: Path) -> None:
     frames = read_sequences(touch(tmp_path, "a.png", "b.png", "c.png"))
     assert frames.time.tolist() == [0, 1, 2]
@@ -50,6 +55,7 @@ def test_names_without_numbers_go_by_name_and_it_is_said(tmp_path: Path) -> None
         (("f1.png", "f01.png", "f2.png"), "have the same number"),
         (("f1.png", "f2.png"), "has 2 frame"),
         (("note.txt",), "no frames"),
+        (("f1.png", "f99999999999999999999.png", "f2.png"), "too far apart"),
     ],
 )
 def test_what_cannot_be_ordered_is_refused(tmp_path: Path, names: tuple[str, ...], said: str) -> None:
@@ -104,8 +110,22 @@ def test_an_action_is_the_one_beside_the_first_frame(walk: Path) -> None:
         ("name,x\n0.png,1\n", "has the columns name, x"),
         ("frame\n0.png\n", "has the columns frame"),
         ("", "has the columns"),
+        ("frame,action\n0.png,left\n1.png\n2.png,left\n", "line 3, names no action"),
     ],
 )
 def test_poses_that_do_not_match_are_named(walk: Path, text: str, said: str) -> None:
     with pytest.raises(DataError, match=said):
         read_poses(table(walk, text), read_sequences(walk))
+
+
+def test_a_table_that_is_none_is_named(walk: Path) -> None:
+    path = walk.parent / "poses.xlsx"
+    path.write_bytes(b"PK\x03\x04\xff\xfe\x00binary")
+    with pytest.raises(DataError, match="is no CSV table"):
+        read_poses(path, read_sequences(walk))
+
+
+def test_frames_of_a_video_go_by_number(tmp_path: Path) -> None:
+    frames = sequences_of_arrays([np.zeros((3, 4, 4, 3), "u1")])
+    (tmp_path / "poses.csv").write_text("frame,x\n0,5\n2,9\n1,6\n")
+    assert read_poses(tmp_path / "poses.csv", frames).columns["x"].tolist() == [5, 6, 9]

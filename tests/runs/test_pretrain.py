@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from headstart import fit, pretrain
 from headstart.backbones import load, load_random
 from headstart.bundle import Predictor
 from headstart.errors import BundleError, DataError, OptionError, RunError
-from headstart.problem import read_labelled
+from headstart.problem import Motions, read_labelled
 from headstart.records import Journal
 from headstart.report import draw, explain
-from headstart.runs import watching
+from headstart.runs import surrogates, watching
 from headstart.runs.online import OnlineProbe
 from headstart.runs.options import Options
 from headstart.runs.preparing import read
@@ -208,6 +209,9 @@ def test_collapse_is_said(_digits: Path, tmp_path: Path, monkeypatch: pytest.Mon
         ("slow", {"apart": 1}, "--apart"),
         ("rotation", {"start": "packaged/*"}, "names 3 backbones"),
         ("rotation", {"epochs": 0}, "out of range"),
+        ("rotation", {"epochs": None, "seen": 0}, "--seen"),
+        ("rotation", {"seen": 100}, "takes the place of --epochs"),
+        ("exemplar", {"poses": "poses.csv"}, "does not look at poses"),
     ],
 )
 def test_options_that_cannot_be(by: str, options: dict[str, Any], said: str, _digits: Path, tmp_path: Path) -> None:
@@ -231,14 +235,76 @@ def test_material_that_cannot_be_learned_from(frames: Path, _digits: Path, tmp_p
         run(frames / "images" / "walk", tmp_path / "still", "egomotion", poses=still)
     with pytest.raises(RunError, match="lies inside"):
         run(_digits, _digits / "run")
+    with pytest.raises(RunError, match="lies inside"):
+        run(frames / "images", _digits / "run", probe=_digits)
+    assert not (_digits / "run").exists()
     with pytest.raises(DataError, match="there are none"):
         run(np.zeros((20, 32, 32, 3), "u1"), tmp_path / "arrays", "supervised")
 
 
+def test_bins_hold_what_a_motion_is_and_not_its_rounding() -> None:
+    rng = np.random.default_rng(0)
+    moves = rng.integers(0, 2, 400) + 1e-12 * rng.normal(size=400)
+    seldom = np.where(rng.random(400) < 0.9, 0, rng.normal(size=400))
+    still = 5 + 1e-12 * rng.normal(size=400)
+    motions = [Motions(("forward", "up", "yaw"), np.stack([moves, seldom, still], 1))]
+    names, sizes, (y,) = surrogates._binned(motions)
+    assert names == ("forward", "up") and sizes == (2, 7)
+    assert np.array_equal(y[:, 0], np.round(moves))
+    assert len(np.unique(y[np.isclose(seldom, 0), 1])) == 1
+    assert len(np.unique(y[:, 1])) == 7
+    with pytest.raises(DataError, match="only action is ahead"):
+        surrogates._binned([Motions(("action",), np.zeros((5, 1)), ("ahead", "left"))])
+
+
+def test_too_few_distant_frames_leave_no_question_and_no_traceback(frames: Path, tmp_path: Path) -> None:
+    """Six frames are kept apart, and ten lie between distant ones."""
+    found = run(frames / "images" / "walk", tmp_path / "run", "slow", epochs=1)
+    assert found.records.get("epoch/1").metrics["solved"] is None
+    assert "too few frames are distant" in found.report.read_text()
+
+
+def test_other_data_are_refused_on_resuming(frames: Path, _digits: Path, tmp_path: Path) -> None:
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage.startswith("pretraining"):
+            raise KeyboardInterrupt
+
+    probe = Path(shutil.copytree(_digits, tmp_path / "probe"))
+    with pytest.raises(KeyboardInterrupt):
+        run(_digits, tmp_path / "one", probe=probe, progress=stop)
+    next(probe.rglob("*.png")).unlink()
+    with pytest.raises(RunError, match="has changed"):
+        run(_digits, tmp_path / "one", probe=probe)
+    poses = Path(shutil.copy(frames / "poses.csv", tmp_path / "poses.csv"))
+    with pytest.raises(KeyboardInterrupt):
+        run(frames / "images", tmp_path / "two", "egomotion", poses=poses, progress=stop)
+    poses.write_text(poses.read_text().replace("walk/3.png,", "walk/3.png,9"))
+    with pytest.raises(RunError, match="has changed"):
+        run(frames / "images", tmp_path / "two", "egomotion", poses=poses)
+
+
+def test_images_and_videos_in_one_folder_are_refused(_digits: Path, tmp_path: Path) -> None:
+    both = Path(shutil.copytree(_digits, tmp_path / "both"))
+    (both / "film.mp4").touch()
+    with pytest.raises(DataError, match=r"holds 120 image\(s\) and 1 video"):
+        run(both, tmp_path / "run")
+
+
+def test_so_many_images_are_gone_through(_digits: Path, tmp_path: Path) -> None:
+    few = run(_digits, tmp_path / "few", epochs=None, seen=60)
+    assert few.records.get("training").cost["images"] == 60
+    more = run(_digits, tmp_path / "more", "egomotion", epochs=None, seen=432)
+    assert more.records.get("training").recipe["epochs"] == 2
+
+
 def test_arrays_are_learned_from(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    found = run(rng.integers(0, 255, (40, 16, 16, 3), dtype=np.uint8), tmp_path / "run", epochs=1)
+    images = rng.integers(0, 255, (40, 16, 16, 3), dtype=np.uint8)
+    found = run(images, tmp_path / "run", epochs=1)
     assert found.records.get("data").metrics["used"] == 40
+    assert run(list(images), tmp_path / "list", epochs=1).records.get("data").data == found.records.get("data").data
+    with pytest.raises(DataError, match="There are no images"):
+        run([], tmp_path / "none")
     assert not found.records.get("plan").detail["options"]["probe"]
 
 

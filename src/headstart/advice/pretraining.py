@@ -48,12 +48,13 @@ def judge_pretraining(
     looked = [one for one in epochs if "rank" in one]
     reasons = [_solved(first, last)]
     if looked and looked[-1]["collapsed"]:
-        fact = "Features have collapsed: every image gives nearly the same ones."
-        told = f"Of {looked[-1]['rank']:.1f} directions that they use, {looked[0]['rank']:.1f} were there before."
+        fact = "Features have collapsed, to a point or to a line: they hardly tell images apart."
+        told = f"They use {looked[-1]['rank']:.1f} directions; {looked[0]['rank']:.1f} were used before."
         return Pretrained("collapsed", fact, (told, "Try another method, more images, or fewer epochs.", *reasons))
     if gain is None:
         reasons.append("No labelled images were given, so whether it helps your task is not known.")
-        return Pretrained("unknown", f"The network has learned from {title}.", tuple(reasons))
+        learned = "has learned" if _learned(last) else "has hardly learned anything"
+        return Pretrained("unknown", f"The network {learned} from {title}.", tuple(reasons))
     low, high = gain["low"], gain["high"]
     word: Word = "cannot_tell" if low is None or high is None else shown(low, high, margin)
     sentences: dict[str, str] = {
@@ -65,9 +66,15 @@ def judge_pretraining(
     return Pretrained(word, sentences[word], tuple(reasons))
 
 
+def _learned(last: Mapping[str, Any]) -> bool:
+    return last["solved"] is None or last["solved"] > last["chance"] + BARELY
+
+
 def _solved(first: Mapping[str, Any], last: Mapping[str, Any]) -> str:
     if last["solved"] is None:
-        return "No held set poses a question that could be answered rightly."
+        return "No set that was kept apart poses a question that could be answered rightly: too few frames are distant."
     was, now, chance = (f"{100 * one:.0f} %" for one in (first["solved"], last["solved"], last["chance"]))
-    told = f"Of the surrogate’s questions {now} are answered rightly; {was} were before, {chance} are by chance."
-    return told if last["solved"] > last["chance"] + BARELY else f"{told} It was hardly learned."
+    # Where classes were put together on the way, the questions before were other ones.
+    before = f"{was} were before, " if first["chance"] == last["chance"] else ""
+    told = f"Of the surrogate’s questions {now} are answered rightly; {before}{chance} are by chance."
+    return told if _learned(last) else f"{told} It was hardly learned."

@@ -16,7 +16,7 @@ from headstart.data.related import Related
 SHIFTS = 7
 """Steps of the relative shift along each axis, −3 … 3, of a 28th of the side each."""
 STEP = 1 / 28
-TURNS, TURN = 20, 3.0
+TURNS, TURN = 21, 3.0
 """Steps of the relative rotation, and degrees of each: −30 … 30."""
 AXES = ("right", "down", "turn")
 SIZES = (SHIFTS, SHIFTS, TURNS)
@@ -49,11 +49,18 @@ class BuiltMotions:
         draws = draw([f"{view}|{self.keys[i]}" for i in numbers], seed=seed, view=0, count=6)
         base = (2 * draws[:, :3] - 1) * torch.tensor([BASE_SHIFT, BASE_SHIFT, BASE_TURN])
         y = (draws[:, 3:] * torch.tensor(SIZES)).long().clamp(max=torch.tensor(SIZES) - 1)
-        apart = torch.stack(
-            [y[:, 0] - SHIFTS // 2, y[:, 1] - SHIFTS // 2, (y[:, 2] - (TURNS - 1) / 2) * TURN], dim=1
-        ).float()
-        both = torch.stack([moved(x, base), moved(x, base + apart)], 1)
+        apart = (y - torch.tensor(SIZES) // 2) * torch.tensor([1.0, 1.0, TURN])
+        both = torch.stack([moved(x, base), moved(x, after(base, apart))], 1)
         return Related(self.normalise(both.flatten(0, 1)).view_as(both), y)
+
+
+def after(first: Tensor, second: Tensor) -> Tensor:
+    """The motion (n, 3) that is `first` and then `second`: shifts are turned by what comes after them."""
+    angle = second[:, 2] * (math.pi / 180)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    right, down = first[:, 0], first[:, 1]
+    turned = torch.stack([cos * right + sin * down, cos * down - sin * right, first[:, 2]], 1)
+    return turned + second
 
 
 def moved(x: Tensor, by: Tensor) -> Tensor:

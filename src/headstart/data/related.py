@@ -34,28 +34,36 @@ class RelatedBatches:
     count : how many sets there are.
     size : sets in a batch.
     device : where the batches go; by default they stay where they were made.
+    each : sets that an epoch draws, where it is not all of them.
     """
 
     make: Make
     count: int
     size: int
     device: torch.device | None = None
+    each: int | None = None
+
+    @property
+    def drawn(self) -> int:
+        """Sets in an epoch."""
+        return self.count if self.each is None else min(self.each, self.count)
 
     def __len__(self) -> int:
         """Batches in an epoch: a last batch of one set is merged into its neighbour."""
-        return batches_of(self.count, self.size)
+        return batches_of(self.drawn, self.size)
 
     def shuffled(
         self, epoch: int, *, seed: int, augmentation: Augmentation | None, views: int = 0
     ) -> Iterator[Related]:
-        """All sets once, in the order of this epoch and in its view."""
-        for numbers in shuffle(self.count, self.size, epoch, seed=seed):
+        """All sets once, or as many as an epoch draws, in the order of this epoch and in its view."""
+        order = np.concatenate(shuffle(self.count, self.size, epoch, seed=seed))[: self.drawn]
+        for numbers in np.array_split(order, len(self)):
             yield self._there(self.make(numbers, view_of(epoch, views), seed, augmentation))
 
     def held(self, *, seed: int, augmentation: Augmentation | None) -> Iterator[Related]:
         """All sets once, in an order and a view that no epoch has: what is learned is judged on them."""
         order = np.random.default_rng(seed).permutation(self.count)
-        for numbers in np.array_split(order, len(self)):
+        for numbers in np.array_split(order, batches_of(self.count, self.size)):
             yield self._there(self.make(numbers, HELD_VIEW, seed, augmentation))
 
     def _there(self, made: Related) -> Related:

@@ -28,9 +28,12 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def paired_p(differences: Sequence[float]) -> float:
-    """Two-sided p-value that the mean of paired differences is 0, by Student's t; 1 of fewer than two, or all 0."""
+    """Two-sided p-value that the mean of paired differences is 0, by Student's t.
+
+    1 of fewer than two, and of equal ones: on few images equal differences are no sign that all others would be.
+    """
     values = np.asarray(differences, dtype=float)
-    if len(values) < 2 or not values.any():
+    if len(values) < 2 or np.ptp(values) < 1e-9:
         return 1.0
     error = values.std(ddof=1) / np.sqrt(len(values))
-    return float(2 * stats.t.sf(abs(values.mean()) / error, len(values) - 1)) if error > 0 else 0.0
+    return float(2 * stats.t.sf(abs(values.mean()) / error, len(values) - 1))

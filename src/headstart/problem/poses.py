@@ -77,9 +77,12 @@ def read_poses(table: Path | str, frames: Sequences) -> Poses:
     DataError : no such table or columns, a value that is no number, a frame without a row or with two.
     """
     path = Path(table).expanduser()
-    with reading(path):
-        text = path.read_text(encoding="utf-8-sig")
-    lines = list(csv.DictReader(text.splitlines()))
+    try:
+        with reading(path):
+            text = path.read_text(encoding="utf-8-sig")
+        lines = list(csv.DictReader(text.splitlines()))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{printable(path)} is no CSV table: {error}", REMEDY) from error
     columns = [name for name in (lines[0] if lines else {}) if name]
     known = [name for name in (*PLACES, *ANGLES) if name in columns]
     if "frame" not in columns or not (known or "action" in columns):
@@ -87,7 +90,7 @@ def read_poses(table: Path | str, frames: Sequences) -> Poses:
     rows, left_over = _rows_of(frames, lines, path)
     notes = (f"{left_over} row(s) of {printable(path.name)} name no frame and are not used.",) if left_over else ()
     if not known:
-        taken = [lines[row]["action"] for row in rows]
+        taken = [_action(lines[row]["action"], path, row) for row in rows]
         names = sorted(set(taken))
         return Poses({}, np.array([names.index(one) for one in taken]), tuple(names), notes)
     return Poses(
@@ -99,6 +102,8 @@ def _rows_of(frames: Sequences, lines: list[dict[str, str]], path: Path) -> tupl
     """The line of every frame, and how many lines are nobody's."""
     wanted = [frames.x.label_of(i) for i in range(len(frames))]
     short = [Path(name).name for name in wanted]
+    if isinstance(frames.x.images, np.ndarray):  # frames of a video or of an array have a number and no name
+        short = [str(i) for i in range(len(frames))]
     unique = len(set(short)) == len(short)
     by_name: dict[str, int] = {}
     for number, line in enumerate(lines):
@@ -115,6 +120,12 @@ def _rows_of(frames: Sequences, lines: list[dict[str, str]], path: Path) -> tupl
             raise DataError(fact, "Give every frame a row, under its path below the folder.")
         rows.append(found)
     return rows, len(lines) - len(set(rows))
+
+
+def _action(text: str | None, path: Path, row: int) -> str:
+    if not (text or "").strip():
+        raise DataError(f"{printable(path)}, line {row + 2}, names no action.", REMEDY)
+    return str(text).strip()
 
 
 def _number(text: str | None, path: Path, row: int) -> float:

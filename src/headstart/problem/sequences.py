@@ -109,7 +109,11 @@ def _ordered(name: str, files: Sequence[Path]) -> tuple[str, list[Path], np.ndar
         lone = next(file for file, match in zip(files, matches, strict=True) if match is None)
         note = f"{name}: {printable(lone.name)} has no number in its name, so frames are taken in the order of names."
         return name, list(files), np.arange(len(files)), [note]
-    numbers = np.array([int(match[1]) for match in matches if match], dtype=np.int64)
+    found = [int(match[1]) for match in matches if match]
+    least = min(found)
+    if max(found) - least >= 2**62:
+        raise DataError(f"The numbers of {name} are too far apart to be those of frames.", "Number them from 0.")
+    numbers = np.array([one - least for one in found], dtype=np.int64)
     order = np.argsort(numbers, kind="stable")
     files, numbers = [files[i] for i in order], numbers[order]
     steps = np.diff(numbers)
@@ -139,8 +143,13 @@ def _together(name: str, parts: Sequence[tuple[str, list[Path], np.ndarray, list
         np.repeat(np.arange(len(parts)), lengths),
         np.concatenate([one[2] for one in parts]),
         tuple(one[0] for one in parts),
-        tuple(note for one in parts for note in one[3]),
+        tuple(note for one in parts for note in [*one[3], *_short(one[0], len(one[1]))]),
     )
+
+
+def _short(name: str, length: int) -> list[str]:
+    many = f"{length} frame{'s' * (length != 1)}"
+    return [f"{name} has {many}: nothing is learned from so short a sequence."] if length < FEWEST else []
 
 
 def _refuse_short(names: Sequence[str], lengths: Sequence[int]) -> None:

@@ -94,7 +94,7 @@ def _made(run: Run, journal: Journal) -> str:
     lines = [
         f"- Learned from: {plain(training.detail['title'])}",
         f"- Started as: {plain(training.backbone)}",
-        f"- Images: {wording.count(run.data.metrics['used'])} of {wording.count(run.data.metrics['images'])}",
+        f"- Images: {wording.count(run.data.metrics['used'])} usable of {wording.count(run.data.metrics['images'])}",
     ]
     lines += [
         f"- {plain(name.replace('_', ' ').capitalize())}: {plain(wording.setting(value))}"

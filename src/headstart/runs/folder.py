@@ -11,6 +11,9 @@ from headstart.problem import Labelled
 from headstart.records import Journal
 from headstart.records.files import storage_errors
 
+UNPLANNED = ("records.jsonl", "split.json", "pretrained")
+"""What a run may have written before its plan: the last one holds runs of their own, each with its question."""
+
 
 def refuse_inside(folder: Path, labelled: Labelled) -> None:
     """A run among the classes would be read as one of them when it is resumed.
@@ -21,6 +24,19 @@ def refuse_inside(folder: Path, labelled: Labelled) -> None:
     """
     if labelled.layout != "table" and labelled.root and folder.resolve().is_relative_to(labelled.root.resolve()):
         raise RunError(f"{folder} lies inside the folder of images.", "Choose an --out outside of it.")
+
+
+def refuse_within(folder: Path, *folders: Path | str | None) -> None:
+    """As `refuse_inside`, of whatever is read from these folders; what is no folder is passed over.
+
+    Raises
+    ------
+    RunError : it lies in one of them.
+    """
+    for one in folders:
+        path = Path(one).expanduser().resolve() if one else None
+        if path is not None and path.is_dir() and folder.resolve().is_relative_to(path):
+            raise RunError(f"{folder} lies inside the folder of images {path}.", "Choose an --out outside of it.")
 
 
 def refuse_nested(source: Path, target: Path) -> None:
@@ -56,7 +72,7 @@ def open_journal(folder: Path, question: Mapping[str, Any], *, what: str = "plan
     journal = Journal(folder / "records.jsonl")
     plan = journal.get("plan")
     if plan is None:
-        others = [path.name for path in folder.iterdir() if path.name not in ("records.jsonl", "split.json")]
+        others = [path.name for path in folder.iterdir() if path.name not in UNPLANNED]
         if others:
             fact = f"{folder} is not empty ({', '.join(sorted(others)[:3])}) and holds no run."
             raise RunError(fact, "Choose another --out.")

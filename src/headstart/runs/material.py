@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +23,9 @@ from headstart.problem import (
     read_unlabelled,
     sequences_of_arrays,
 )
+from headstart.problem.domain import printable
 from headstart.problem.read import image_array
-from headstart.problem.walk import files_under, reading
+from headstart.problem.walk import IMAGE_SUFFIXES, files_under, reading
 from headstart.runs.options import Pretraining
 from headstart.strategies import SurrogateTask
 
@@ -56,9 +58,14 @@ class Material:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all images, in order, of the labels if there are any, and of the order in time."""
-        order = self.y if self.y is not None else self.frames.time if self.frames else np.zeros(0)
-        return self.looked.fingerprint(order)
+        """Hash of all that is learned from: images, which are usable, labels, order in time, the camera's poses."""
+        parts = [self.usable]
+        parts += [] if self.y is None else [self.y]
+        parts += [self.frames.sequence, self.frames.time] if self.frames else []
+        if self.poses:
+            given = [*self.poses.columns.values(), *([] if self.poses.actions is None else [self.poses.actions])]
+            parts += [np.round(1e6 * one) for one in given]
+        return self.looked.fingerprint(np.concatenate(parts))
 
 
 def read_material(
@@ -90,7 +97,7 @@ def read_material(
         labelled = labelled_arrays(*data) if isinstance(data, tuple) else read_labelled(_path(data, row))
         domain, y, classes = labelled.x, labelled.y, labelled.task.classes
         notes += labelled.notes
-    elif row.needs == "frames" or options.poses:
+    elif row.needs == "frames" or (row.needs == "motion" and options.poses):
         frames = _frames(data, row, side=side, options=options, progress=progress)
         domain = frames.x
         notes += frames.notes
@@ -124,7 +131,7 @@ def _path(data: Data, row: SurrogateTask) -> Path:
 def _frames(data: Data, row: SurrogateTask, *, side: int, options: Pretraining, progress: Progress) -> Sequences:
     if not isinstance(data, str | Path):
         arrays = [data] if isinstance(data, np.ndarray) else [np.asarray(one) for one in data]
-        return sequences_of_arrays(arrays)
+        return sequences_of_arrays(arrays or [np.zeros((0, 1, 1), np.uint8)])
     path = Path(data).expanduser()
     if videos := videos_at(path):
         return _decoded(videos, side=side, options=options, progress=progress)
@@ -135,8 +142,7 @@ def _images(
     data: Data, row: SurrogateTask, *, side: int, options: Pretraining, progress: Progress
 ) -> tuple[Domain, tuple[str, ...]]:
     if not isinstance(data, str | Path):
-        arrays = [data] if isinstance(data, np.ndarray) else [np.asarray(one) for one in data]
-        return Domain("images", np.concatenate([image_array(one) for one in arrays])), ()
+        return Domain("images", _stacked(data)), ()
     path = Path(data).expanduser()
     if videos := videos_at(path):
         found = _decoded(videos, side=side, options=options, progress=progress)
@@ -146,13 +152,37 @@ def _images(
     return (read_labelled(path).x if is_file else read_unlabelled(path).x), ()
 
 
+def _stacked(data: np.ndarray | Sequence[Any]) -> np.ndarray:
+    """Images from memory: one array, several of them, or a list of single colour images."""
+    arrays = [data] if isinstance(data, np.ndarray) else [np.asarray(one) for one in data]
+    if not arrays:
+        raise DataError("There are no images.", "Give uint8 (n, h, w) or (n, h, w, c).")
+    if len(arrays) > 1 and all(one.ndim == 3 and one.shape[2] in (1, 3, 4) for one in arrays):
+        arrays = [one[None] for one in arrays]
+    shapes = {image_array(one).shape[1:] for one in arrays}
+    if len(shapes) > 1:
+        raise DataError(f"Images have different shapes: {sorted(shapes)}.", "Resize them to one.")
+    return np.concatenate(arrays)
+
+
 def videos_at(path: Path) -> list[Path]:
-    """The video at `path`, or the videos below it where it is a folder that holds nothing else of its kind."""
+    """The video at `path`, or the videos below it where it is a folder.
+
+    Raises
+    ------
+    DataError : the folder holds images too, so that what is meant cannot be told.
+    """
     with reading(path):
         is_file, is_folder = path.is_file(), path.is_dir()
     if is_file:
         return [path] if path.suffix.lower() in VIDEO_SUFFIXES else []
-    return [file for file in files_under(path) if file.suffix.lower() in VIDEO_SUFFIXES] if is_folder else []
+    files = files_under(path) if is_folder else []
+    videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+    images = sum(1 for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+    if videos and images:
+        fact = f"{printable(path)} holds {images} image(s) and {len(videos)} video(s)."
+        raise DataError(fact, "Put them into different folders, and name one.")
+    return videos
 
 
 def _decoded(videos: Sequence[Path], *, side: int, options: Pretraining, progress: Progress) -> Sequences:

@@ -40,11 +40,11 @@ class OnlineProbe:
     judged: np.ndarray
 
     @classmethod
-    def of(cls, prepared: Prepared) -> OnlineProbe:
-        """The probe on some of these images."""
+    def of(cls, prepared: Prepared, *, most: int | None = MOST_FITTED) -> OnlineProbe:
+        """The probe on some of these images, fitted to `most` of them, or to all."""
         split = prepared.split
         learned = np.sort(np.concatenate([split.train, split.val]))
-        return cls(prepared, evenly(learned, prepared.y, MOST_FITTED), evenly(split.test, prepared.y, MOST_JUDGED))
+        return cls(prepared, evenly(learned, prepared.y, most), evenly(split.test, prepared.y, MOST_JUDGED))
 
     def features(self, backbone: Backbone, cuts: Sequence[str] = ("top",), *, joined: bool = False) -> Features:
         """Of all images that are fitted to, and then of the judged ones, by cut; with `joined`, one more: `ALL`."""

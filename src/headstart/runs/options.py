@@ -190,6 +190,10 @@ class Pretraining(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         refuse_epochs(self.epochs)
+        if self.seen is not None and (self.seen < 1 or self.epochs is not None):
+            raise OptionError("--seen is 1 or more, and takes the place of --epochs.", "Give one of the two.")
+        if self.poses and self.method not in ("egomotion", "equivariance"):
+            raise OptionError(f"{self.method} does not look at poses.", "Leave --poses out.")
         for name, value, least in (("classes", self.classes, 0), ("clusters", self.clusters, 0)):
             if value < least or value == 1:
                 raise OptionError(f"{value} {name} cannot be told apart.", "Choose 2 or more, or leave it out.")

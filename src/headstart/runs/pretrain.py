@@ -25,10 +25,10 @@ from headstart.runs.caching import keep_within_limit
 from headstart.runs.closing import unplanned_spent
 from headstart.runs.context import Context
 from headstart.runs.fit import torch_device
-from headstart.runs.folder import open_journal
+from headstart.runs.folder import open_journal, refuse_within
 from headstart.runs.machine import cache_folder, machine
 from headstart.runs.material import Data, Material, read_material
-from headstart.runs.online import ALL, OnlineProbe
+from headstart.runs.online import ALL, MOST_FITTED, OnlineProbe
 from headstart.runs.options import Pretraining, Reading, parse_budget, text_of
 from headstart.runs.preparing import read
 from headstart.runs.pretrained import PretrainedRun
@@ -40,7 +40,8 @@ from headstart.training import Recipe, surrogate, train
 from headstart.training.loop import make_optimizer
 from headstart.training.objective import own_parameters
 
-MOST_EPOCHS = 200
+MOST_EPOCHS, LONGEST = 200, 1000
+"""Epochs that a budget becomes, and that so many images are gone through in, at most."""
 SHARE = 0.85
 """Of the budget that is left after reading, what training is planned to take; looking at the network takes the rest."""
 TIMED = 4
@@ -127,7 +128,7 @@ def pretrain(
         apart=apart,
     )
     place, folder = torch_device(device), Path(out).expanduser()
-    _refuse_inside(folder, data)
+    refuse_within(folder, *(one for one in (data, probe) if isinstance(one, str | Path)))
     journal = open_journal(folder, options.to_json(), what="pretraining")
     context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
     if journal.get("spent") is not None:
@@ -138,13 +139,6 @@ def pretrain(
         _work(context, data, probe, started=started)
     _draw(folder)
     return PretrainedRun(folder)
-
-
-def _refuse_inside(folder: Path, data: Data) -> None:
-    if isinstance(data, str | Path):
-        path = Path(data).expanduser().resolve()
-        if path.is_dir() and folder.resolve().is_relative_to(path):
-            raise RunError(f"{folder} lies inside the folder of images.", "Choose an --out outside of it.")
 
 
 def _work(context: Context, data: Data, probe: Path | str | Labelled | None, *, started: float) -> None:
@@ -165,7 +159,9 @@ def _work(context: Context, data: Data, probe: Path | str | Labelled | None, *, 
     )
     backbone = _begin(options)
     posed = pose(row, material, backbone.preprocessing, options, device=context.device)
-    found = _data_record(material, posed, seconds=time.perf_counter() - read_at)
+    if options.seen is not None and options.seen < posed.feed.count * row.seen:
+        posed = replace(posed, feed=replace(posed.feed, each=max(1, options.seen // row.seen)))
+    found = _data_record(material, posed, online, seconds=time.perf_counter() - read_at)
     recipe = _planned(context, row, posed, found, started=started)
     if context.journal.get("shown") is None:
         context.note(show_sets(context, row, material, posed))
@@ -180,7 +176,9 @@ def _work(context: Context, data: Data, probe: Path | str | Labelled | None, *, 
     (context.folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def online_probe(context: Context, probe: Path | str | Labelled | None) -> OnlineProbe | None:
+def online_probe(
+    context: Context, probe: Path | str | Labelled | None, *, most: int | None = MOST_FITTED
+) -> OnlineProbe | None:
     """Labelled images to watch a network on, where there are some.
 
     Raises
@@ -193,7 +191,7 @@ def online_probe(context: Context, probe: Path | str | Labelled | None) -> Onlin
     prepared = read(labelled, context.options, cache=context.cache, progress=context.progress)
     if not len(prepared.split.test):
         raise DataError("The labelled images to watch the network on leave no test part.", "Give more of them.")
-    return OnlineProbe.of(prepared)
+    return OnlineProbe.of(prepared, most=most)
 
 
 def _kept_out(online: OnlineProbe | None) -> set[str]:
@@ -212,7 +210,7 @@ def _begin(options: Reading) -> Backbone:
     return load(name, size=options.size)
 
 
-def _data_record(material: Material, posed: Posed, *, seconds: float) -> Record:
+def _data_record(material: Material, posed: Posed, online: OnlineProbe | None, *, seconds: float) -> Record:
     domain, looked = material.looked.domain, material.looked
     return Record(
         "data",
@@ -224,6 +222,7 @@ def _data_record(material: Material, posed: Posed, *, seconds: float) -> Record:
             "root": str(domain.root or domain.name),
             "sets": posed.told,
             "sequences": list(material.frames.names) if material.frames else [],
+            "probe": online.prepared.fingerprint if online else "",
             "notes": list(material.notes),
         },
     )
@@ -238,7 +237,7 @@ def _planned(context: Context, row: SurrogateTask, posed: Posed, found: Record, 
         seconds, notes = _seconds_a_step(context, posed), []
         epochs = options.epochs or _affordable(options.budget - (time.perf_counter() - started), posed.feed, seconds)
         if options.seen is not None:
-            epochs = max(1, round(options.seen / (posed.feed.count * row.seen)))
+            epochs = min(LONGEST, max(1, round(options.seen / (posed.feed.drawn * row.seen))))
         elif options.epochs is None and epochs == 1:
             notes.append("The budget allows one epoch, or less than one: give more time.")
         units = [("data", "reading"), ("training", "learning the surrogate task"), ("closing", "probing, writing")]
@@ -260,9 +259,9 @@ def _planned(context: Context, row: SurrogateTask, posed: Posed, found: Record, 
     known = context.journal.get("data")
     if known is None:
         context.note(found)
-    elif known.data != found.data:
-        fact = f"The images have changed since the run in {context.folder} was started."
-        raise RunError(fact, "Choose another --out for the changed images.")
+    elif (known.data, known.detail["probe"]) != (found.data, found.detail["probe"]):
+        fact = f"What is learned from, or watched on, has changed since the run in {context.folder} was started."
+        raise RunError(fact, "Choose another --out for the changed data.")
     else:
         context.on_record(known)
     continued = not options.backbones[0].startswith("random/")
@@ -313,7 +312,7 @@ def _trained(
     online: OnlineProbe | None,
 ) -> Transferred:
     """The network at its last epoch; the records ``epoch/<n>`` and ``training``."""
-    started, options = time.perf_counter(), context.options
+    options = context.options
     model = as_model(_begin(options), context.device)
     objective = posed.start(model.backbone.widths["top"], recipe.epochs)
     if isinstance(objective, nn.Module):
@@ -333,8 +332,9 @@ def _trained(
         progress=watch.progress,
     )
     if before is None:
-        seconds = time.perf_counter() - started
-        cost = {"seconds": seconds, "images": recipe.epochs * posed.feed.count * row.seen}
+        # An interrupted training has parts in more than one process: each epoch knows its own.
+        seconds = sum(record.cost.get("seconds", 0.0) for record in context.journal.of("epoch"))
+        cost = {"seconds": seconds, "images": recipe.epochs * posed.feed.drawn * row.seen}
         detail = {"curves": [curve.to_json()], "title": row.title, "parts": [asdict(part) for part in model.parts()]}
         context.note(
             Record(

@@ -188,33 +188,43 @@ def _measured(row: SurrogateTask, material: Material, windows: list[np.ndarray],
     assert material.poses is not None
     found = [material.poses.between(one) for one in windows]
     names, sizes, y = _binned(found)
-    return y, _moving(row, sizes, options.seed), {"axes": list(names), "bins": list(sizes)}
+    still = [name for name in found[0].axes if name not in names]
+    told = {"axes": list(names), "bins": list(sizes), "still": still}
+    return y, _moving(row, sizes, options.seed, learned=y[0]), told
 
 
 def _binned(found: list[Motions]) -> tuple[tuple[str, ...], tuple[int, ...], list[np.ndarray]]:
-    """Axes that vary, how many bins each has, and the bins of all pairs; edges are quantiles of the learned ones."""
+    """Axes that vary, how many bins each has, and the bins of all pairs; edges come from what is learned from."""
     learned = found[0]
     if learned.actions:
+        if len(np.unique(learned.values)) < 2:
+            raise DataError(f"The only action is {learned.actions[0]}.", "Give two actions or more.")
         return learned.axes, (len(learned.actions),), [one.values.astype(np.int64) for one in found]
     edges = [_edges(column) for column in learned.values.T]
     varies = [a for a, own in enumerate(edges) if len(own)]
     if not varies:
         raise DataError("The camera does not move between frames.", "Give poses that change.")
-    y = [
-        np.stack([np.searchsorted(edges[a], one.values[:, a], side="right") for a in varies], 1).astype(np.int64)
-        for one in found
-    ]
+    y = [np.stack([np.searchsorted(edges[a], one.values[:, a]) for a in varies], 1).astype(np.int64) for one in found]
     return tuple(learned.axes[a] for a in varies), tuple(len(edges[a]) + 1 for a in varies), y
 
 
 def _edges(column: np.ndarray) -> np.ndarray:
-    """Where the bins of one axis meet: between values that differ by more than their rounding; none if none do."""
-    rounded = np.round(column, 6)
-    inner = np.unique(np.quantile(rounded, np.arange(1, BINS) / BINS))
-    found: np.ndarray = inner[inner > rounded.min()]
-    return found
+    """Where the bins of one axis meet; none if all values are alike.
+
+    Few values have a bin each; of many, each bin takes as many *different* ones, so that standing still, however often
+    it is done, is one of them. Edges lie between values, where no rounding can take one across.
+    """
+    values = np.unique(np.round(column, 6))
+    if len(values) > BINS:
+        inner = np.linspace(0, len(values), BINS + 1).round().astype(int)[1:-1]
+        cut: np.ndarray = (values[inner - 1] + values[inner]) / 2
+        return cut
+    edges: np.ndarray = (values[1:] + values[:-1]) / 2
+    return edges
 
 
-def _moving(row: SurrogateTask, bins: Sequence[int], seed: int) -> Start:
+def _moving(row: SurrogateTask, bins: Sequence[int], seed: int, *, learned: np.ndarray | None = None) -> Start:
+    """Whether bins are equally frequent or not, what is right by chance is what the commonest answer gets."""
     kinds: dict[str, Callable[..., Surrogate]] = {"egomotion": EgoMotion, "equivariance": Equivariance}
-    return lambda width, epochs: kinds[row.name](width, bins, seed=seed)
+    y = None if learned is None else torch.from_numpy(learned)
+    return lambda width, epochs: kinds[row.name](width, bins, seed=seed, learned=y)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Any
 
 import numpy as np
@@ -46,13 +48,13 @@ class Watch:
     ) -> None:
         self._context, self._material, self._posed = context, material, posed
         self._objective, self._probe, self._epochs = objective, probe, epochs
-        self._done = 0
+        self._done, self._since = 0, time.perf_counter()
         self._rows = _watched(material)
 
     def progress(self, done: int, total: int) -> None:
         """What the loop tells of its steps; shown in sets, which are what takes time."""
         self._done = done
-        sets = self._posed.feed.count
+        sets = self._posed.feed.drawn
         self._context.progress("pretraining, sets", done * sets // len(self._posed.feed), self._epochs * sets)
 
     def __call__(self, model: nn.Module) -> Scores:
@@ -62,10 +64,14 @@ class Watch:
         losses, right, chance = self._judged(model)
         key = f"epoch/{epoch}"
         if self._context.journal.get(key) is None:
-            metrics: dict[str, Any] = {"loss": float(losses.mean()), "solved": right, "chance": chance, "epoch": epoch}
+            solved = None if math.isnan(right) else right
+            metrics: dict[str, Any] = {"loss": float(losses.mean()), "solved": solved, "chance": chance, "epoch": epoch}
             if epoch % max(1, self._epochs // LOOKS) == 0 or epoch == self._epochs:
                 metrics |= self._looked(model.backbone)
-            self._context.note(Record(key, "epoch", part="held", seed=self._context.options.seed, metrics=metrics))
+            cost = {"seconds": time.perf_counter() - self._since}
+            seed = self._context.options.seed
+            self._context.note(Record(key, "epoch", part="held", seed=seed, metrics=metrics, cost=cost))
+        self._since = time.perf_counter()
         return Scores(losses, right)
 
     def _judged(self, model: Transferred) -> tuple[np.ndarray, float, float]:
@@ -88,8 +94,9 @@ class Watch:
         found = spread_of(z)
         told: dict[str, Any] = {"rank": found.rank, "spread": found.spread, "collapsed": found.collapsed}
         if self._material.frames is not None:
-            pairs = np.flatnonzero(np.diff(self._rows) == 1)
-            told["slowness"] = slowness(z, np.stack([pairs, pairs + 1], axis=1)) if len(pairs) else None
+            watched = np.isin(np.arange(len(self._material.frames)), self._rows)
+            pairs = np.searchsorted(self._rows, self._material.frames.windows(2, usable=watched))
+            told["slowness"] = slowness(z, pairs) if len(pairs) else None
         if self._probe is not None:
             told["probe"] = self._probe.value(self._probe.named(self._probe.features(backbone))["top"]).value
         return told

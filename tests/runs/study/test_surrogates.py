@@ -57,7 +57,7 @@ def test_every_surrogate_has_the_same_budget(done: SurrogateStudy) -> None:
         (name, seed) for seed in (0, 1) for name in ("rotation", "egomotion")
     ]
     for one in learned:
-        assert one.cost["images"] == pytest.approx(800, rel=0.25)
+        assert one.cost["images"] == pytest.approx(800, rel=0.15)
 
 
 @pytest.mark.slow
@@ -111,8 +111,14 @@ def test_an_interrupted_study_goes_on_and_ends_with_the_same_numbers(
     done: SurrogateStudy, _digits: Path, tmp_path: Path
 ) -> None:
     def stop(stage: str, total: int, of: int) -> None:
-        if stage.startswith("egomotion, seed 1: fine-tuning on 6"):
+        if any(stage.startswith(one) for one in stops):
+            stops.pop(0)
             raise KeyboardInterrupt
+
+    # In the first training there is no plan yet, only a run in `pretrained/`.
+    stops = ["rotation, seed 0: pretraining", "egomotion, seed 1: fine-tuning on 6"]
+    with pytest.raises(KeyboardInterrupt):
+        study.surrogates(_digits, tmp_path / "run", labels=_digits, progress=stop, **ASKED)
 
     with pytest.raises(KeyboardInterrupt):
         study.surrogates(_digits, tmp_path / "run", labels=_digits, progress=stop, **ASKED)
@@ -141,6 +147,7 @@ def test_the_command_says_it_in_one_document(done: SurrogateStudy, _digits: Path
         ({"repeats": 0}, "repeats are out of range"),
         ({"per_class": (1,)}, "labels of a class are too few"),
         ({"images": 0}, "teach nothing"),
+        ({"per_class": (500,)}, "No class has 500 images"),
     ],
 )
 def test_questions_that_cannot_be_asked(options: dict[str, Any], said: str, _digits: Path, tmp_path: Path) -> None:

@@ -26,13 +26,16 @@ class EgoMotion(nn.Module):
     width : of the features, d.
     bins : of each axis; `batch.y` (n, axes) holds bins from 0, `batch.x` is (n, 2, 3, h, w).
     seed : of the layers' first weights.
+    learned : bins of what is learned from, (m, axes), where they are not equally frequent: it says what chance gives.
 
     Source: Agrawal, Carreira & Malik 2015, https://arxiv.org/abs/1505.01596.
     """
 
-    def __init__(self, width: int, bins: Sequence[int], *, seed: int = 0) -> None:
+    def __init__(self, width: int, bins: Sequence[int], *, seed: int = 0, learned: Tensor | None = None) -> None:
         super().__init__()
         self.bins = list(bins)
+        each = [_commonest(learned[:, a]) if learned is not None else 1 / k for a, k in enumerate(bins)]
+        self._chance = sum(each) / len(each)
         self.head = seeded_linear([2 * width, HIDDEN, sum(bins)], seed=seed)
 
     def forward(self, model: nn.Module, batch: Related, progress: float) -> dict[str, Tensor]:
@@ -48,8 +51,8 @@ class EgoMotion(nn.Module):
         return torch.stack(named, 1) == batch.y
 
     def chance(self, batch: Related) -> float:
-        """Mean over axes of one in the number of bins."""
-        return sum(1 / k for k in self.bins) / len(self.bins)
+        """Mean over axes of the share of the commonest bin."""
+        return self._chance
 
     def _logits(self, model: nn.Module, batch: Related) -> tuple[Tensor, ...]:
         found: Tensor = self.head(embed(model, batch.x).flatten(1))
@@ -69,15 +72,17 @@ class Equivariance(nn.Module):
     width : of the features, d.
     bins : of each axis; `batch.y` (n, axes) holds bins from 0, `batch.x` is (n, 2, 3, h, w).
     seed : of the first weights.
+    learned : as of `EgoMotion`.
 
     Source: Jayaraman & Grauman 2015, https://arxiv.org/abs/1505.02206, who find the motions by k-means, and map
     features of 100 units; wider ones are projected to 64 first.
     """
 
-    def __init__(self, width: int, bins: Sequence[int], *, seed: int = 0) -> None:
+    def __init__(self, width: int, bins: Sequence[int], *, seed: int = 0, learned: Tensor | None = None) -> None:
         super().__init__()
         self.bins = list(bins)
         self.motions = bins[0] if len(bins) == 1 else 2 ** len(bins)
+        self._chance = _commonest(self.motion(learned)) if learned is not None else 1 / self.motions
         self.projection = seeded_linear([width, PROJECTED], seed=seed)
         self.maps = nn.Parameter(torch.eye(PROJECTED).repeat(self.motions, 1, 1))
 
@@ -94,8 +99,8 @@ class Equivariance(nn.Module):
         return torch.stack(every, 1).argmin(1) == g
 
     def chance(self, batch: Related) -> float:
-        """One in the number of motions."""
-        return 1 / self.motions
+        """The share of the commonest motion."""
+        return self._chance
 
     def motion(self, y: Tensor) -> Tensor:
         """Bins (n, axes) → the number of the motion (n,)."""
@@ -113,3 +118,8 @@ class Equivariance(nn.Module):
         mapped = torch.einsum("nij,nj->ni", self.maps[motion], a)
         found: Tensor = (mapped - b).square().sum(1)
         return found
+
+
+def _commonest(y: Tensor) -> float:
+    """Share of the most frequent value of (m,)."""
+    return float(y.bincount().max() / len(y))

@@ -64,13 +64,13 @@ class PseudoClasses(nn.Module):
 
     @property
     def _clustered(self) -> bool:
-        return bool(self.clusters) and int(self.begun) > self.epochs // 2
+        return bool(self.clusters) and self.epochs > 1 and int(self.begun) > self.epochs // 2
 
     @torch.no_grad()
     def at_epoch(self, model: Any, batches: RelatedBatches) -> None:
         """Count epochs; put classes together when half of them are done."""
         self.begun += 1
-        if not self.clusters or int(self.begun) != self.epochs // 2 + 1:
+        if not self.clusters or self.epochs < 2 or int(self.begun) != self.epochs // 2 + 1:
             return
         was_training = model.training
         model.eval()

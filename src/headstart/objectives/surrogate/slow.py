@@ -29,9 +29,12 @@ class Slow(nn.Module):
     van den Oord, Li & Vinyals 2018, https://arxiv.org/abs/1807.03748.
     """
 
+    reach = 1
+    """Frames from the first to the last one of a set."""
+
     def __init__(self, *, apart: int) -> None:
         super().__init__()
-        self.apart = apart
+        self.apart = apart + self.reach  # between the first frames, so that no two of two sets are nearer than `apart`
 
     def forward(self, model: nn.Module, batch: Related, progress: float) -> dict[str, Tensor]:
         """One loss."""
@@ -80,6 +83,8 @@ class Steady(Slow):
 
     Source: Jayaraman & Grauman 2016, https://arxiv.org/abs/1506.04714.
     """
+
+    reach = 2
 
     def forward(self, model: nn.Module, batch: Related, progress: float) -> dict[str, Tensor]:
         """Two losses."""

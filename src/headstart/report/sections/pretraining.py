@@ -84,19 +84,17 @@ def learned(run: Run, journal: Journal) -> dict[str, Any] | None:
     epochs = [record.metrics for record in journal.of("epoch")]
     if len(epochs) < 2:
         return None
-    courses = [
-        Course(
-            "Surrogate task, solved",
-            tuple((e["epoch"], e["solved"]) for e in epochs if e["solved"] is not None),
-            epochs[-1]["chance"],
-        )
-    ]
+    courses = []
+    if solved := tuple((e["epoch"], e["solved"]) for e in epochs if e["solved"] is not None):
+        courses.append(Course("Surrogate task, solved", solved, epochs[-1]["chance"]))
     if probes := tuple((e["epoch"], e["probe"]) for e in epochs if "probe" in e):
         courses.append(Course("Linear probe on the top", probes))
     looked = [e for e in epochs if "rank" in e]
     title = "Shares by epoch"
     return {
-        "figure": figure(lambda width: shares_by_epoch(courses, name="epochs", title=title, width=width)),
+        "figure": figure(lambda width: shares_by_epoch(courses, name="epochs", title=title, width=width))
+        if courses
+        else "",
         "rows": [_looked(e) for e in looked],
         "slow": any(e.get("slowness") is not None for e in looked),
         "probe": bool(probes),
@@ -155,7 +153,7 @@ def material(run: Run) -> dict[str, Any] | None:
     if run.data is None:
         return None
     metrics, detail = run.data.metrics, run.data.detail
-    facts = [("Images", metrics["images"]), ("Learned from", metrics["used"]), ("Broken", metrics["broken"])]
+    facts = [("Images", metrics["images"]), ("Usable", metrics["used"]), ("Broken", metrics["broken"])]
     sets = detail["sets"]
     told = [(name.capitalize(), wording.setting(value)) for name, value in sets.items() if value]
     return {

@@ -47,6 +47,7 @@ def worth(journal: Journal) -> dict[str, Any] | None:
     if record is None:
         return None
     detail, parts = record.detail, []
+    used = journal.of("judged")[0].detail["labels"]
     for way, by_labels in detail["means"].items():
         names = list(next(iter(by_labels.values())))
         series = [
@@ -60,7 +61,14 @@ def worth(journal: Journal) -> dict[str, Any] | None:
             )
         )
         rows = [_row(name, by_labels, detail["gains"][way], random=detail["random"]) for name in names]
-        parts.append({"title": WAYS[way], "figure": drawn, "counts": list(by_labels), "rows": rows})
+        parts.append(
+            {
+                "title": WAYS[way],
+                "figure": drawn,
+                "counts": [(k, wording.count(used[k])) for k in by_labels],
+                "rows": rows,
+            }
+        )
     return {"parts": parts}
 
 

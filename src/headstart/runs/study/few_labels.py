@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from headstart.backbones import Backbone, Transferred
+from headstart.errors import OptionError
 from headstart.objectives import CrossEntropy
 from headstart.runs.online import OnlineProbe
 from headstart.runs.probing import linear_rows
@@ -27,8 +28,16 @@ def drawn(probe: OnlineProbe, per_class: Sequence[int], *, seed: int) -> dict[in
     """By number of labels of a class, numbers into `probe.fitted`: the smaller sets lie in the larger ones.
 
     A class with fewer images gives all that it has.
+
+    Raises
+    ------
+    OptionError : no class has so many.
     """
     y = probe.prepared.y[probe.fitted]
+    most = int(np.bincount(y).max())
+    if max(per_class) > most:
+        fact = f"No class has {max(per_class)} images to learn from; the largest has {most}."
+        raise OptionError(fact, "Choose fewer labels of a class.")
     order = np.random.default_rng(seed).permutation(len(y))
     rank = np.empty(len(y), dtype=np.int64)
     for c in np.unique(y):

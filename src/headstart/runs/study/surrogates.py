@@ -20,7 +20,7 @@ from headstart.runs.caching import keep_within_limit
 from headstart.runs.closing import unplanned_spent
 from headstart.runs.context import Context
 from headstart.runs.fit import torch_device
-from headstart.runs.folder import open_journal
+from headstart.runs.folder import open_journal, refuse_within
 from headstart.runs.machine import cache_folder, give_back_memory, machine
 from headstart.runs.online import ALL
 from headstart.runs.options import Options, text_of
@@ -142,6 +142,7 @@ def surrogates(
         poses=text_of(poses) if poses else "",
     )
     place, folder = torch_device(device), Path(out).expanduser()
+    refuse_within(folder, data, labels)
     journal = open_journal(folder, options.to_json(), what="surrogates")
     context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
     if journal.get("spent") is None:
@@ -232,13 +233,13 @@ def _judged(context: Context, name: str, backbone: str, seed: int) -> None:
     if context.journal.get(key) is not None:
         return
     started = time.perf_counter()
-    online = online_probe(replace(context, options=replace(options, seed=seed)), options.labels)
+    online = online_probe(replace(context, options=replace(options, seed=seed)), options.labels, most=None)
     assert online is not None
     sets = drawn(online, options.per_class, seed=seed)
 
     def begin() -> Backbone:
         if backbone.startswith("random/"):
-            return load_random(options.architecture, size=options.size, seed=seed)
+            return load_random(backbone.partition("/")[2], size=options.size, seed=seed)
         return load(backbone, size=options.size)
 
     read = read_at(online, begin().to(context.device), sets)
