@@ -29,10 +29,10 @@ def posed(method: str, architecture: str, size: int) -> tuple[Any, Any, Any]:
     import torch
 
     from headstart.backbones import load_random
+    from headstart.runs.beginning import as_model
     from headstart.runs.machine import cache_folder
     from headstart.runs.material import read_material
     from headstart.runs.options import Pretraining
-    from headstart.runs.pretrain import as_model
     from headstart.runs.surrogates import pose, side_of
     from headstart.strategies import SURROGATES
 

@@ -309,7 +309,7 @@ def test_arrays_are_learned_from(tmp_path: Path) -> None:
 
 
 def test_the_budget_becomes_epochs(_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headstart.runs.pretrain._seconds_a_step", lambda *_: 1.0)
+    monkeypatch.setattr("headstart.runs.beginning._seconds_a_step", lambda *_: 1.0)
     monkeypatch.setattr("headstart.runs.pretrain.train", lambda *_, **__: pytest.skip("planned"))
     steps = len(range(0, 108, 32))
     with pytest.raises(pytest.skip.Exception):

@@ -7,7 +7,29 @@ from typing import Annotated
 
 import typer
 
+from headstart.cli.options import (
+    Backbones,
+    Budget,
+    ClassWeight,
+    Device,
+    EarlierRuns,
+    Images,
+    Json,
+    Margin,
+    MaxPixels,
+    Memory,
+    MetricName,
+    Out,
+    Rate,
+    RunFolder,
+    Seed,
+    Size,
+    SplitShares,
+    StrategyName,
+    Strict,
+)
 from headstart.cli.show import Terminal
+from headstart.cli.surrogates import pretrain_command, study_surrogates_command
 
 app = typer.Typer(
     name="headstart",
@@ -21,34 +43,6 @@ cache_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help
 app.add_typer(cache_app, name="cache")
 study_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What headstart's answers are worth here.")
 app.add_typer(study_app, name="study")
-
-Images = Annotated[
-    Path, typer.Argument(metavar="DIR", help="DIR/<class>/<image>, or a table path,label[,split,group].")
-]
-Out = Annotated[Path, typer.Option("--out", help="The run's folder; the same command goes on where it was.")]
-Budget = Annotated[str, typer.Option(help="Time for the whole run, like 90s, 8m or 1.5h.")]
-Backbones = Annotated[
-    list[str] | None,
-    typer.Option("--backbone", help="A backbone or a glob; repeatable. All packaged ones by default."),
-]
-EarlierRuns = Annotated[
-    list[Path] | None,
-    typer.Option("--from", metavar="RUN", help="An earlier run whose model competes as a backbone; repeatable."),
-]
-StrategyName = Annotated[str, typer.Option(help="auto, probe, finetune, or one row, e.g. last_block.")]
-Seed = Annotated[int, typer.Option(help="Of the split and of the training.")]
-Size = Annotated[int, typer.Option(help="Side of the squares that images are resized to, in pixels.")]
-SplitShares = Annotated[str, typer.Option("--split", help="Train/val/test, where the data do not say.")]
-MetricName = Annotated[str, typer.Option("--metric", help="accuracy, balanced_accuracy or macro_f1.")]
-Margin = Annotated[float, typer.Option(help="Points of the metric that are not worth paying for.")]
-ClassWeight = Annotated[str, typer.Option(help="balanced weighs rare classes up in fitting; none does not.")]
-Rate = Annotated[str, typer.Option(help="Learning rates: the recipe's, or find: found before each fine-tuning.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Make a broken image an error.")]
-MaxPixels = Annotated[int, typer.Option(help="Cap on an image's width x height.")]
-Memory = Annotated[str, typer.Option(metavar="SIZE", help="What the run may take of the machine's memory.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, all else on stderr.")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that headstart fit wrote.")]
 
 
 @app.command("fit")
@@ -230,74 +224,7 @@ def joint_command(
         print_joint(terminal, run, as_json=as_json)
 
 
-@app.command("pretrain")
-def pretrain_command(
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="Images, frames in order, videos, or labelled images: what --by needs."),
-    ],
-    by: Annotated[
-        str,
-        typer.Option(
-            metavar="METHOD",
-            help="supervised, exemplar, rotation, slow, slow_margin, steady, egomotion, equivariance, simclr, vicreg, "
-            "barlow_twins.",
-        ),
-    ],
-    out: Out,
-    architecture: Annotated[str, typer.Option(help="timm's name; its weights begin as random ones.")] = "resnet10t",
-    start: Annotated[str, typer.Option("--from", metavar="BACKBONE", help="Go on from these weights instead.")] = "",
-    probe: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Labelled images to watch the network on; not learned from.")
-    ] = None,
-    poses: Annotated[
-        Path | None, typer.Option(metavar="TABLE", help="frame,x,y,z,yaw,pitch,roll or frame,action, for egomotion.")
-    ] = None,
-    classes: Annotated[int, typer.Option(help="exemplar: pseudo-classes; by default one an image.")] = 0,
-    clusters: Annotated[int, typer.Option(help="exemplar: to how many these are put together halfway.")] = 0,
-    every: Annotated[int, typer.Option(help="Of a video, each so many-th frame.")] = 1,
-    apart: Annotated[int, typer.Option(help="slow: frames between two from which they are distant.")] = 10,
-    budget: Annotated[str, typer.Option(help="Time for all of it, like 90s, 8m or 1.5h.")] = "10m",
-    epochs: Annotated[
-        int | None, typer.Option(metavar="N", help="By default as many as the budget allows, 200 at most.")
-    ] = None,
-    seen: Annotated[
-        int | None, typer.Option(metavar="N", help="Images to go through instead, every view counted.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the first weights, the order and the views.")] = 0,
-    size: Size = 64,
-    device: Device = "auto",
-    max_pixels: MaxPixels = 64_000_000,
-    as_json: Json = False,
-) -> None:
-    """Images without labels of your task in, a backbone that has learned a surrogate task out."""
-    with Terminal(quiet=as_json) as terminal:
-        from headstart.cli.pretraining import print_pretrained
-        from headstart.runs.pretrain import pretrain
-
-        run = pretrain(
-            data,
-            out,
-            by=by,
-            architecture=architecture,
-            start=start,
-            probe=probe,
-            poses=poses,
-            classes=classes,
-            clusters=clusters,
-            every=every,
-            apart=apart,
-            budget=budget,
-            epochs=epochs,
-            seen=seen,
-            seed=seed,
-            size=size,
-            device=device,
-            max_pixels=max_pixels,
-            progress=terminal.progress,
-            on_record=terminal.show,
-        )
-        print_pretrained(terminal, run, as_json=as_json)
+app.command("pretrain")(pretrain_command)
 
 
 @app.command("rank")
@@ -376,57 +303,7 @@ def study_ranking_command(
         print_backtested(terminal, found, as_json=as_json)
 
 
-@study_app.command("surrogates")
-def study_surrogates_command(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Unlabelled images, frames or videos.")],
-    labels: Annotated[Path, typer.Option(metavar="DIR", help="Labelled images of the task that is meant.")],
-    out: Out,
-    by: Annotated[
-        list[str] | None,
-        typer.Option(metavar="METHOD", help="As in pretrain; repeatable. By default what single images give."),
-    ] = None,
-    against: Annotated[
-        list[str] | None,
-        typer.Option(metavar="BACKBONE", help="Pretrained ones to compare with; repeatable; none for none of them."),
-    ] = None,
-    architecture: Annotated[str, typer.Option(help="timm's name.")] = "resnet10t",
-    images: Annotated[int, typer.Option(help="That each surrogate goes through, every view counted.")] = 50_000,
-    per_class: Annotated[str, typer.Option(help="Labels of a class, with commas between them.")] = "5,10,50",
-    finetune: Annotated[bool, typer.Option(help="Fine-tune networks too, and not only probe them.")] = True,
-    repeats: Annotated[int, typer.Option(help="Each with its own weights, labels and judged images.")] = 3,
-    poses: Annotated[Path | None, typer.Option(metavar="TABLE", help="As in pretrain.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the first repeat; each further one has the next.")] = 0,
-    size: Size = 64,
-    device: Device = "auto",
-    max_pixels: MaxPixels = 64_000_000,
-    as_json: Json = False,
-) -> None:
-    """Learn each surrogate task for as long, and see what a few labels make of each network."""
-    with Terminal(quiet=as_json) as terminal:
-        from headstart.cli.pretraining import print_surrogates
-        from headstart.runs.options import parse_counts
-        from headstart.runs.study import surrogates
-
-        found = surrogates(
-            data,
-            out,
-            labels=labels,
-            by=by or (),
-            against=() if against == ["none"] else against or ("packaged/efficientnet_lite0",),
-            architecture=architecture,
-            images=images,
-            per_class=parse_counts(per_class),
-            finetune=finetune,
-            repeats=repeats,
-            poses=poses,
-            seed=seed,
-            size=size,
-            device=device,
-            max_pixels=max_pixels,
-            progress=terminal.progress,
-            on_record=terminal.show,
-        )
-        print_surrogates(terminal, found, as_json=as_json)
+study_app.command("surrogates")(study_surrogates_command)
 
 
 @app.command("report")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from headstart.backbones import Backbone
 from headstart.data import folds
+from headstart.errors import DataError
 from headstart.evidence import Difference, Interval, interval, paired
-from headstart.runs.context import Prepared
+from headstart.problem import Labelled, read_labelled
+from headstart.runs.context import Context, Prepared
+from headstart.runs.preparing import read
 from headstart.shallow import evenly, fit_probe, screen
 
 FOLDS = 5
@@ -45,6 +49,11 @@ class OnlineProbe:
         split = prepared.split
         learned = np.sort(np.concatenate([split.train, split.val]))
         return cls(prepared, evenly(learned, prepared.y, most), evenly(split.test, prepared.y, MOST_JUDGED))
+
+    @property
+    def kept_out(self) -> set[str]:
+        """Content ids of all images of the test part: nothing may be learned from them."""
+        return {self.prepared.survey.ids[i] for i in self.prepared.split.test}
 
     def features(self, backbone: Backbone, cuts: Sequence[str] = ("top",), *, joined: bool = False) -> Features:
         """Of all images that are fitted to, and then of the judged ones, by cut; with `joined`, one more: `ALL`."""
@@ -84,6 +93,24 @@ class OnlineProbe:
     def difference(self, after: np.ndarray, before: np.ndarray) -> Difference:
         """Accuracy after minus before, paired over the judged images."""
         return paired(self.prepared.y[self.judged], after, before, self.prepared.groups[self.judged])
+
+
+def online_probe(
+    context: Context, probe: Path | str | Labelled | None, *, most: int | None = MOST_FITTED
+) -> OnlineProbe | None:
+    """Labelled images to watch a network on, where there are some.
+
+    Raises
+    ------
+    DataError : too few, so that none are left to judge on.
+    """
+    if probe is None:
+        return None
+    labelled = probe if isinstance(probe, Labelled) else read_labelled(probe)
+    prepared = read(labelled, context.options, cache=context.cache, progress=context.progress)
+    if not len(prepared.split.test):
+        raise DataError("The labelled images to watch the network on leave no test part.", "Give more of them.")
+    return OnlineProbe.of(prepared, most=most)
 
 
 def pooled(

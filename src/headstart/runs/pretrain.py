@@ -6,45 +6,35 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import median
 
-import torch
 from torch import nn
 
 from headstart import __version__
 from headstart.advice.pretraining import judge_pretraining
-from headstart.backbones import Backbone, Transferred, load, load_random, resolve
+from headstart.backbones import Backbone, Transferred, resolve
 from headstart.bundle.backbone import save_backbone
 from headstart.data import MAX_PIXELS
-from headstart.data.related import RelatedBatches
-from headstart.errors import DataError, OptionError, RunError
-from headstart.problem import Labelled, read_labelled
+from headstart.errors import OptionError
+from headstart.problem import Labelled
 from headstart.records import Record, writing
 from headstart.report.pretraining import draw_pretraining, pretraining_card
+from headstart.runs.beginning import as_model, begin, planned
 from headstart.runs.caching import keep_within_limit
 from headstart.runs.closing import unplanned_spent
 from headstart.runs.context import Context
 from headstart.runs.fit import torch_device
 from headstart.runs.folder import open_journal, refuse_within
-from headstart.runs.machine import cache_folder, machine
+from headstart.runs.machine import cache_folder
 from headstart.runs.material import Data, Material, read_material
-from headstart.runs.online import ALL, MOST_FITTED, OnlineProbe
-from headstart.runs.options import Pretraining, Reading, parse_budget, text_of
-from headstart.runs.preparing import read
+from headstart.runs.online import ALL, OnlineProbe, online_probe
+from headstart.runs.options import Pretraining, parse_budget, text_of
 from headstart.runs.pretrained import PretrainedRun
 from headstart.runs.showing import show_sets
 from headstart.runs.surrogates import Posed, pose, side_of
 from headstart.runs.watching import Watch
 from headstart.strategies import SURROGATES, SurrogateTask
-from headstart.training import Recipe, surrogate, train
-from headstart.training.loop import make_optimizer
-from headstart.training.objective import own_parameters
+from headstart.training import Recipe, train
 
-MOST_EPOCHS, LONGEST = 200, 1000
-"""Epochs that a budget becomes, and that so many images are gone through in, at most."""
-SHARE = 0.85
-"""Of the budget that is left after reading, what training is planned to take; looking at the network takes the rest."""
-TIMED = 4
 CHECKPOINT = "work/pretraining.safetensors"
 SPLIT = (0.6, 0.2, 0.2)
 """Of the labelled images that the network is watched on."""
@@ -155,14 +145,14 @@ def _work(context: Context, data: Data, probe: Path | str | Labelled | None, *, 
         side=side_of(row, options.size),
         cache=context.cache,
         progress=context.progress,
-        without=_kept_out(online),
+        without=online.kept_out if online else (),
     )
-    backbone = _begin(options)
+    backbone = begin(options)
     posed = pose(row, material, backbone.preprocessing, options, device=context.device)
     if options.seen is not None and options.seen < posed.feed.count * row.seen:
         posed = replace(posed, feed=replace(posed.feed, each=max(1, options.seen // row.seen)))
     found = _data_record(material, posed, online, seconds=time.perf_counter() - read_at)
-    recipe = _planned(context, row, posed, found, started=started)
+    recipe = planned(context, row, posed, found, started=started)
     if context.journal.get("shown") is None:
         context.note(show_sets(context, row, material, posed))
     model = _trained(context, row, material, posed, recipe, online)
@@ -174,40 +164,6 @@ def _work(context: Context, data: Data, probe: Path | str | Labelled | None, *, 
         context.note(Record("bundle", "bundle", data=material.fingerprint, detail=facts))
     context.note(unplanned_spent(context, started, closing=("cuts", "verdict", "bundle")))
     (context.folder / CHECKPOINT).unlink(missing_ok=True)
-
-
-def online_probe(
-    context: Context, probe: Path | str | Labelled | None, *, most: int | None = MOST_FITTED
-) -> OnlineProbe | None:
-    """Labelled images to watch a network on, where there are some.
-
-    Raises
-    ------
-    DataError : too few, so that none are left to judge on.
-    """
-    if probe is None:
-        return None
-    labelled = probe if isinstance(probe, Labelled) else read_labelled(probe)
-    prepared = read(labelled, context.options, cache=context.cache, progress=context.progress)
-    if not len(prepared.split.test):
-        raise DataError("The labelled images to watch the network on leave no test part.", "Give more of them.")
-    return OnlineProbe.of(prepared, most=most)
-
-
-def _kept_out(online: OnlineProbe | None) -> set[str]:
-    """What nothing may be learned from: images that the probe is judged on."""
-    if online is None:
-        return set()
-    return {online.prepared.survey.ids[i] for i in online.prepared.split.test}
-
-
-def _begin(options: Reading) -> Backbone:
-    """The network as it starts."""
-    (name,) = options.backbones
-    scheme, _, architecture = name.partition("/")
-    if scheme == "random":
-        return load_random(architecture, size=options.size, seed=options.seed)
-    return load(name, size=options.size)
 
 
 def _data_record(material: Material, posed: Posed, online: OnlineProbe | None, *, seconds: float) -> Record:
@@ -228,81 +184,6 @@ def _data_record(material: Material, posed: Posed, online: OnlineProbe | None, *
     )
 
 
-def _planned(context: Context, row: SurrogateTask, posed: Posed, found: Record, *, started: float) -> Recipe:
-    """The recipe, whose epochs stand in the plan; the records ``plan`` and ``data``."""
-    options = context.options
-    assert isinstance(options, Pretraining)
-    plan = context.journal.get("plan")
-    if plan is None:
-        seconds, notes = _seconds_a_step(context, posed), []
-        epochs = options.epochs or _affordable(options.budget - (time.perf_counter() - started), posed.feed, seconds)
-        if options.seen is not None:
-            epochs = min(LONGEST, max(1, round(options.seen / (posed.feed.drawn * row.seen))))
-        elif options.epochs is None and epochs == 1:
-            notes.append("The budget allows one epoch, or less than one: give more time.")
-        units = [("data", "reading"), ("training", "learning the surrogate task"), ("closing", "probing, writing")]
-        planned = {"data": found.cost["seconds"], "training": epochs * len(posed.feed) * seconds}
-        told = [{"key": key, "name": name, "seconds": planned.get(key)} for key, name in units]
-        detail = {
-            "options": options.to_json(),
-            "epochs": epochs,
-            "step_s": seconds,
-            "budget_s": options.budget,
-            "units": told,
-            "machine": machine(),
-            "notes": notes,
-        }
-        plan = Record("plan", "pretraining", seed=options.seed, detail=detail)
-        context.note(plan)
-    else:
-        context.on_record(plan)
-    known = context.journal.get("data")
-    if known is None:
-        context.note(found)
-    elif (known.data, known.detail["probe"]) != (found.data, found.detail["probe"]):
-        fact = f"What is learned from, or watched on, has changed since the run in {context.folder} was started."
-        raise RunError(fact, "Choose another --out for the changed data.")
-    else:
-        context.on_record(known)
-    continued = not options.backbones[0].startswith("random/")
-    recipe = surrogate(posed.feed.count, epochs=plan.detail["epochs"], continued=continued)
-    return replace(recipe, augmentation=posed.augmentation)
-
-
-def _affordable(seconds: float, feed: RelatedBatches, step: float) -> int:
-    return max(1, min(MOST_EPOCHS, int(SHARE * seconds / (len(feed) * step))))
-
-
-def _seconds_a_step(context: Context, posed: Posed) -> float:
-    """Of a training step with its batch, on a network that is thrown away; random numbers are left as they were."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        backbone = _begin(context.options)
-        objective = posed.start(backbone.widths["top"], 1)
-        model = as_model(backbone, context.device)
-        module = objective.to(context.device) if isinstance(objective, nn.Module) else None
-        recipe = replace(surrogate(posed.feed.count, epochs=1), augmentation=posed.augmentation)
-        optimizer = make_optimizer(model, recipe, beside=own_parameters(module) if module else {})
-        model.train()
-        times, last = [], time.perf_counter()
-        for done, batch in enumerate(posed.feed.shuffled(1, seed=0, augmentation=recipe.augmentation)):
-            loss = torch.stack(list(objective(model, batch, 0.0).values())).sum()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            times.append(time.perf_counter() - last)
-            last = time.perf_counter()
-            context.progress("calibrating", done + 1, TIMED)
-            if done + 1 == TIMED:
-                break
-    return median(times[1:] or times)
-
-
-def as_model(backbone: Backbone, device: torch.device) -> Transferred:
-    """The network under no head: an objective brings its own."""
-    return Transferred(backbone, nn.Identity()).to(device).to(memory_format=torch.channels_last)
-
-
 def _trained(
     context: Context,
     row: SurrogateTask,
@@ -313,7 +194,7 @@ def _trained(
 ) -> Transferred:
     """The network at its last epoch; the records ``epoch/<n>`` and ``training``."""
     options = context.options
-    model = as_model(_begin(options), context.device)
+    model = as_model(begin(options), context.device)
     objective = posed.start(model.backbone.widths["top"], recipe.epochs)
     if isinstance(objective, nn.Module):
         objective.to(context.device)
@@ -358,7 +239,7 @@ def _probed(context: Context, backbone: Backbone, online: OnlineProbe | None) ->
         return
     started = time.perf_counter()
     cuts = tuple(cut for cut in backbone.cuts if cut != "logits")
-    begun = _begin(context.options)
+    begun = begin(context.options)
     before, after = (
         online.named(online.features(one, cuts, joined=True)) for one in (begun.to(context.device), backbone)
     )
