@@ -155,8 +155,7 @@ def test_objectives_with_heads(
 ) -> None:
     objective = copy.deepcopy(objective).double()
     if isinstance(objective, Equivariance):
-        with torch.no_grad():
-            objective.maps += 0.1 * torch.randn(objective.maps.shape, generator=torch.Generator().manual_seed(0))
+        apart(objective)
     batch, z = made(kind, w)
     found, transcribed = value(objective, batch), transcribe(objective)
     assert found.item() == pytest.approx(transcribed(z), abs=1e-9)
@@ -197,6 +196,13 @@ def test_two_views_are_contrasted_as_in_the_paper() -> None:
     assert value(objective, batch).item() == pytest.approx(simclr(p[:, 0], p[:, 1]), abs=1e-6)
 
 
+def apart(objective: Equivariance) -> Equivariance:
+    """Maps that are all the same, as they begin, pull and push a pair that is near alike: nothing would move."""
+    with torch.no_grad():
+        objective.maps += 0.1 * torch.randn(objective.maps.shape, generator=torch.Generator().manual_seed(0))
+    return objective
+
+
 CONTRACT: list[tuple[Callable[[], Surrogate], str, int]] = [
     (lambda: Rotation(D), "classes", 1),
     (lambda: PseudoClasses(D, 4), "classes", 1),
@@ -204,7 +210,7 @@ CONTRACT: list[tuple[Callable[[], Surrogate], str, int]] = [
     (lambda: SlowMargin(apart=8), "frames", 2),
     (lambda: Steady(apart=8), "frames", 3),
     (lambda: EgoMotion(D, [3, 3]), "motion", 2),
-    (lambda: Equivariance(D, [3, 3]), "motion", 2),
+    (lambda: apart(Equivariance(D, [3, 3])), "motion", 2),
     (lambda: TwoViews(D, "simclr"), "classes", 2),
     (lambda: TwoViews(D, "vicreg"), "classes", 2),
     (lambda: TwoViews(D, "barlow_twins"), "classes", 2),
@@ -216,8 +222,9 @@ def test_what_holds_for_every_surrogate(make: Callable[[], Surrogate], kind: str
     """Finite losses, a gradient at the network, the same first weights, answers as many as questions, a chance."""
     if kind == "classes" and w == 2:
         pytest.importorskip("lightly")
+    torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(D * D, D))
-    x = torch.randn(N, w, 1, D, D, generator=torch.Generator().manual_seed(1))
+    x = torch.randn(N, w, 1, D, D)
     batch, objective = Related(x, torch.from_numpy(Y[kind])), make()
     total = torch.stack(list(objective(network, batch, 0.5).values())).sum()
     total.backward()
