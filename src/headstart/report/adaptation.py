@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from headstart.errors import RunError
-from headstart.records import Journal, Record, writing
+from headstart.records import Journal, Record
 from headstart.report import wording
 from headstart.report.card import PYTHON, SHELL, plain
-from headstart.report.composing import compose
-from headstart.report.reading import Run
+from headstart.report.composing import write_page
+from headstart.report.reading import Run, kind_of
 from headstart.report.sections import adapted, spent
 from headstart.report.sections.adapted import Told
 
@@ -21,12 +21,6 @@ SECTIONS = (
 )
 
 
-def holds_adaptation(run: Path) -> bool:
-    """Whether the folder is that of an adaptation."""
-    plan = Journal(run / "records.jsonl").get("plan")
-    return plan is not None and plan.what == "adaptation"
-
-
 def draw_adaptation(run: Path) -> Path:
     """Draw `run`/report.html from the records and pictures of the adaptation in that folder.
 
@@ -36,27 +30,20 @@ def draw_adaptation(run: Path) -> Path:
     StorageError : the page cannot be written.
     """
     told = read_adaptation(Path(run))
-    filled = [
-        {"name": name, "title": title, "facts": facts}
-        for name, title, section in SECTIONS
-        if (facts := section(told)) is not None
-    ]
     as_run = Run(told.folder, plan=told.plan, bundle=told.bundle, spent=told.spent)
-    if (facts := spent.section(as_run)) is not None:
-        filled.append({"name": "spent", "title": "What was spent where", "facts": facts})
-    filled.append({"name": "repeat", "title": "How to repeat it", "facts": adapted.repeat(told)})
-    page = Path(run) / "report.html"
-    fingerprint = told.domains.data if told.domains else ""
-    content = compose(
-        filled,
+    found = (
+        *((name, title, section(told)) for name, title, section in SECTIONS),
+        ("spent", "What was spent where", spent.section(as_run)),
+        ("repeat", "How to repeat it", adapted.repeat(told)),
+    )
+    return write_page(
+        Path(run),
+        found,
         name=adapted.name_of(told),
-        fingerprint=fingerprint,
+        fingerprint=told.domains.data if told.domains else "",
         unfinished=told.spent is None,
         words="adapt_reading.html.j2",
     )
-    with writing(page) as temporary:
-        temporary.write_bytes(content.encode("utf-8", "replace"))
-    return page
 
 
 def read_adaptation(folder: Path) -> Told:
@@ -66,7 +53,7 @@ def read_adaptation(folder: Path) -> Told:
     ------
     RunError : it holds none.
     """
-    if not holds_adaptation(folder):
+    if kind_of(folder) != "adaptation":
         raise RunError(f"{folder} holds no adaptation.", "Name the folder that `headstart adapt` wrote.")
     journal = Journal(folder / "records.jsonl")
     single = {

@@ -68,12 +68,6 @@ class Compared:
         return 0.5 + float(self.options.get("tolerance") or 0.0) / 100
 
 
-def holds_comparison(run: Path) -> bool:
-    """Whether the folder is that of a comparison."""
-    plan = Journal(run / "records.jsonl").get("plan")
-    return plan is not None and plan.what == "comparison"
-
-
 def read_comparison(folder: Path) -> Compared:
     """Read the records of a comparison.
 

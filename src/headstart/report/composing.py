@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+
+from headstart.records import writing
 
 
 def compose(
@@ -41,6 +44,35 @@ def compose(
         # Names of classes and files are foreign text: should one ever get past the escaping, it still cannot run.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+def write_page(
+    folder: Path,
+    found: Iterable[tuple[str, str, Mapping[str, Any] | None]],
+    *,
+    name: str,
+    fingerprint: str,
+    unfinished: bool,
+    words: str,
+) -> Path:
+    """Write `folder`/report.html as a whole or not at all.
+
+    Parameters
+    ----------
+    found : name, title and facts of each section; those without facts are left out.
+    name, fingerprint, unfinished, words : as of `compose`.
+
+    Raises
+    ------
+    StorageError : it cannot be written.
+    """
+    sections = [{"name": name, "title": title, "facts": facts} for name, title, facts in found if facts is not None]
+    content = compose(sections, name=name, fingerprint=fingerprint, unfinished=unfinished, words=words)
+    page = folder / "report.html"
+    with writing(page) as temporary:
+        # A file name may hold half a surrogate pair, which no encoding of a page can.
+        temporary.write_bytes(content.encode("utf-8", "replace"))
+    return page
 
 
 def _environment() -> Environment:

@@ -7,9 +7,7 @@ from typing import Any, TypedDict
 
 from headstart.errors import RunError
 from headstart.records import Record
-from headstart.report.adaptation import holds_adaptation
-from headstart.report.pretraining import holds_pretraining
-from headstart.report.reading import read
+from headstart.report.reading import kind_of, read
 
 FITTED = "fitted"
 
@@ -38,10 +36,10 @@ def explain(folder: Path) -> list[Explained]:
     ------
     RunError : there are no records, no candidates yet, it is an adaptation, or this was not recorded yet.
     """
-    if holds_adaptation(Path(folder)):
+    if kind_of(Path(folder)) == "adaptation":
         fact = f"{folder} holds an adaptation: nothing of the network trained in it, only a head was made."
         raise RunError(fact, "How it was made stands on its page, and in README.md.")
-    if holds_pretraining(Path(folder)):
+    if kind_of(Path(folder)) == "pretraining":
         fact = f"{folder} holds a pretraining: everything in the network trained, and nothing else."
         raise RunError(fact, "How it was made stands on its page, and in README.md.")
     run = read(folder)

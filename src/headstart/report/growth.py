@@ -26,12 +26,6 @@ text { fill: var(--ink); } .tick { fill: var(--ink-2); font-size: 11px; } .row {
 """A picture that stands alone brings what the page's style sheet says of charts."""
 
 
-def holds_growth(run: Path) -> bool:
-    """Whether the folder is that of learning curves, not of a fitted model."""
-    plan = Journal(run / "records.jsonl").get("plan")
-    return plan is not None and plan.what == "growth"
-
-
 def draw_growth(run: Path) -> Path:
     """Draw `run`/curves.svg from the record ``labels`` of the run in that folder.
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from headstart.errors import RunError
-from headstart.records import Journal, Record, writing
+from headstart.records import Journal, Record
 from headstart.report import wording
 from headstart.report.card import SHELL, plain
-from headstart.report.composing import compose
-from headstart.report.reading import Run, read
+from headstart.report.composing import write_page
+from headstart.report.reading import Run, kind_of, read
 from headstart.report.sections import curves, data, joint, repeat, spent
 
 PYTHON = """```python
@@ -19,12 +19,6 @@ import headstart
 model = headstart.load("path/to/this/folder")
 shares = model.predict_tasks(["photo.jpg"])  # by task, probabilities of its classes
 ```"""
-
-
-def holds_joint(run: Path) -> bool:
-    """Whether the folder is that of several tasks."""
-    plan = Journal(run / "records.jsonl").get("plan")
-    return plan is not None and plan.what == "joint"
 
 
 def draw_joint(folder: Path) -> Path:
@@ -42,19 +36,16 @@ def draw_joint(folder: Path) -> Path:
         ("curves", "How the training went", curves.section(run)),
         ("data", "The data’s own problems", data.section(run)),
         ("spent", "What was spent where", spent.section(run)),
-        ("repeat", "How to repeat it", joint.repeated(run, repeat.section(run))),
+        ("repeat", "How to repeat it", repeat.under(run, wording.joint_command(run.options))),
     )
-    page = Path(folder) / "report.html"
-    content = compose(
-        [{"name": name, "title": title, "facts": facts} for name, title, facts in found if facts is not None],
+    return write_page(
+        Path(folder),
+        found,
         name=Path(str(run.options.get("data") or folder)).name,
         fingerprint=run.data.data if run.data else "",
         unfinished=run.spent is None,
         words="joint_reading.html.j2",
     )
-    with writing(page) as temporary:
-        temporary.write_bytes(content.encode("utf-8", "replace"))
-    return page
 
 
 def joint_card(folder: Path) -> str:
@@ -77,7 +68,7 @@ def joint_card(folder: Path) -> str:
 
 
 def _read(folder: Path) -> tuple[Run, Record | None]:
-    if not holds_joint(folder):
+    if kind_of(folder) != "joint":
         raise RunError(f"{folder} holds no run over several tasks.", "Name the folder that `headstart joint` wrote.")
     journal = Journal(folder / "records.jsonl")
     return replace(read(folder), plan=journal.get("plan")), journal.get("costs")

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from headstart.records import writing
-from headstart.report.adaptation import draw_adaptation, holds_adaptation
-from headstart.report.comparison import Compared, holds_comparison, read_comparison
+from headstart.report.adaptation import draw_adaptation
+from headstart.report.comparison import Compared, read_comparison
 from headstart.report.composing import compose
-from headstart.report.growth import draw_growth, holds_growth
-from headstart.report.joint import draw_joint, holds_joint
-from headstart.report.pretraining import draw_pretraining, holds_pretraining
-from headstart.report.reading import Run, read
+from headstart.report.growth import draw_growth
+from headstart.report.joint import draw_joint
+from headstart.report.pretraining import draw_pretraining
+from headstart.report.reading import Run, kind_of, read
 from headstart.report.sections import (
     candidates,
     curves,
@@ -28,7 +28,7 @@ from headstart.report.sections import (
     verdict,
 )
 from headstart.report.sections import comparison as compared
-from headstart.report.surrogates import draw_surrogates, holds_surrogates
+from headstart.report.surrogates import draw_surrogates
 
 Section = Callable[[Run], dict[str, Any] | None]
 
@@ -57,6 +57,15 @@ COMPARED: tuple[tuple[str, str, Callable[[Compared], dict[str, Any] | None]], ..
 )
 """The same of a comparison."""
 
+DRAWN: dict[str, Callable[[Path], Path]] = {
+    "growth": draw_growth,
+    "adaptation": draw_adaptation,
+    "joint": draw_joint,
+    "pretraining": draw_pretraining,
+    "surrogates": draw_surrogates,
+}
+"""By kind of records, what draws them; a `fit` and a comparison are drawn here."""
+
 
 def draw(run: Path) -> Path:
     """Draw `run`/report.html from the records and the pictures of the run in that folder.
@@ -73,18 +82,11 @@ def draw(run: Path) -> Path:
     RunError : the folder holds no records, or a line of them is not a record.
     StorageError : the page cannot be written.
     """
-    if holds_growth(Path(run)):
-        return draw_growth(run)
-    if holds_adaptation(Path(run)):
-        return draw_adaptation(run)
-    if holds_joint(Path(run)):
-        return draw_joint(run)
-    if holds_pretraining(Path(run)):
-        return draw_pretraining(run)
-    if holds_surrogates(Path(run)):
-        return draw_surrogates(run)
-    page = Path(run) / "report.html"
-    content = render_card(read_comparison(Path(run))) if holds_comparison(Path(run)) else render(read(Path(run)))
+    folder, kind = Path(run), kind_of(Path(run))
+    if kind in DRAWN:
+        return DRAWN[kind](folder)
+    page = folder / "report.html"
+    content = render_card(read_comparison(folder)) if kind == "comparison" else render(read(folder))
     with writing(page) as temporary:
         # A file name may hold half a surrogate pair, which no encoding of a page can.
         temporary.write_bytes(content.encode("utf-8", "replace"))

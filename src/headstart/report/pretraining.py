@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from headstart.errors import RunError
-from headstart.records import Journal, Record, writing
+from headstart.records import Journal, Record
 from headstart.report import wording
 from headstart.report.card import plain
-from headstart.report.composing import compose
-from headstart.report.reading import Run, read
+from headstart.report.composing import write_page
+from headstart.report.reading import Run, kind_of, read
 from headstart.report.sections import pretraining, repeat, spent
 
 USE = """```shell
@@ -22,12 +22,6 @@ import headstart
 
 run = headstart.fit("YOUR_IMAGES", "RUN", backbones=["run:path/to/this/folder"])
 ```"""
-
-
-def holds_pretraining(run: Path) -> bool:
-    """Whether the folder is that of a pretraining."""
-    plan = Journal(run / "records.jsonl").get("plan")
-    return plan is not None and plan.what == "pretraining"
 
 
 def draw_pretraining(folder: Path) -> Path:
@@ -46,19 +40,16 @@ def draw_pretraining(folder: Path) -> Path:
         ("probed", "What can be read at each cut", pretraining.probed(journal)),
         ("material", "What it learned from", pretraining.material(run)),
         ("spent", "What was spent where", spent.section(run)),
-        ("repeat", "How to repeat it", pretraining.repeated(run, repeat.section(run))),
+        ("repeat", "How to repeat it", repeat.under(run, wording.pretrain_command(run.options))),
     )
-    page = Path(folder) / "report.html"
-    content = compose(
-        [{"name": name, "title": title, "facts": facts} for name, title, facts in found if facts is not None],
+    return write_page(
+        Path(folder),
+        found,
         name=Path(str(run.options.get("data") or folder)).name,
         fingerprint=run.data.data if run.data else "",
         unfinished=run.spent is None,
         words="pretraining_reading.html.j2",
     )
-    with writing(page) as temporary:
-        temporary.write_bytes(content.encode("utf-8", "replace"))
-    return page
 
 
 def pretraining_card(folder: Path) -> str:
@@ -74,7 +65,7 @@ def pretraining_card(folder: Path) -> str:
 
 
 def _read(folder: Path) -> tuple[Run, Journal]:
-    if not holds_pretraining(folder):
+    if kind_of(folder) != "pretraining":
         raise RunError(f"{folder} holds no pretraining.", "Name the folder that `headstart pretrain` wrote.")
     journal = Journal(folder / "records.jsonl")
     return replace(read(folder), plan=journal.get("plan"), data=journal.get("data")), journal

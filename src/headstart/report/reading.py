@@ -83,6 +83,12 @@ class Run:
         return titles.get(strategy, "")
 
 
+def kind_of(folder: Path) -> str:
+    """Which command's records a folder holds, as its plan says: ``plan`` of a `fit`; empty where there is no plan."""
+    plan = Journal(folder / "records.jsonl").get("plan")
+    return plan.what if plan is not None else ""
+
+
 def read(folder: Path) -> Run:
     """Read the records of the run in `folder`.
 

@@ -57,14 +57,6 @@ def ways(run: Run, costs: Record | None) -> dict[str, Any] | None:
     }
 
 
-def repeated(run: Run, facts: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What `repeat.section` says, under this command; the precision is not chosen here."""
-    if facts is None:
-        return None
-    known = [(name, value) for name, value in facts["facts"] if value != wording.MISSING]
-    return {**facts, "facts": known, "command": wording.joint_command(run.options)}
-
-
 def _values(run: Run) -> list[tuple[str, dict[str, Any]]]:
     """Way and result of every task."""
     return [(record.strategy.partition("/")[0], one) for record in run.candidates for one in record.detail["tasks"]]

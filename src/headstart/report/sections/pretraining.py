@@ -162,11 +162,3 @@ def material(run: Run) -> dict[str, Any] | None:
         "notes": list(detail["notes"]),
         "root": detail["root"],
     }
-
-
-def repeated(run: Run, facts: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What `repeat.section` says, under this command; the precision is not chosen here."""
-    if facts is None:
-        return None
-    known = [(name, value) for name, value in facts["facts"] if value != wording.MISSING]
-    return {**facts, "facts": known, "command": wording.pretrain_command(run.options)}

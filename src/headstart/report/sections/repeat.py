@@ -31,6 +31,15 @@ def section(run: Run) -> dict[str, Any] | None:
     }
 
 
+def under(run: Run, command: list[str]) -> dict[str, Any] | None:
+    """The same under another command, which chooses no precision."""
+    facts = section(run)
+    if facts is None:
+        return None
+    known = [(name, value) for name, value in facts["facts"] if value != wording.MISSING]
+    return {**facts, "facts": known, "command": command}
+
+
 def _files(run: Run) -> list[dict[str, str]]:
     files = (run.bundle.detail.get("files") or {}) if run.bundle else {}
     return [

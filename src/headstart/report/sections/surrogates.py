@@ -129,11 +129,3 @@ def taught(journal: Journal) -> dict[str, Any] | None:
             }
         )
     return {"rows": rows}
-
-
-def repeated(run: Run, facts: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What `repeat.section` says, under this command; the precision is not chosen here."""
-    if facts is None:
-        return None
-    known = [(name, value) for name, value in facts["facts"] if value != wording.MISSING]
-    return {**facts, "facts": known, "command": wording.surrogates_command(run.options)}
