@@ -17,8 +17,12 @@ from PIL import Image
 from headstart import TransferClassifier, backbones, features
 from headstart.advice import Above, Calibration, plan
 from headstart.backbones import graphs
+from headstart.problem import read_labelled
 from headstart.runs import finetuning, planning
 from headstart.runs import fit as fitting
+from headstart.runs.online import OnlineProbe
+from headstart.runs.options import Reading
+from headstart.runs.preparing import read
 from headstart.runs.run import Run
 from headstart.strategies.table import FAMILIES
 
@@ -132,3 +136,14 @@ def domains(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> Path:
                 shown = pixels if number < 14 else (255 - 0.6 * pixels).astype("uint8")
                 Image.fromarray(shown).save(place / path.name)
     return root
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Callable[..., OnlineProbe]:
+    """Return a maker of the probe that a network is watched with: (labelled folder, seed) → probe, with its own cache."""
+
+    def make(data: Path, *, seed: int = 0) -> OnlineProbe:
+        asked = Reading(data="", backbones=(), seed=seed, size=32, split=(0.6, 0.2, 0.2), device="cpu")
+        return OnlineProbe.of(read(read_labelled(data), asked, cache=tmp_path / "cache", progress=lambda *_: None))
+
+    return make

@@ -28,6 +28,7 @@ from headstart.runs.machine import cache_folder
 from headstart.runs.material import Data, Material, read_material
 from headstart.runs.online import ALL, OnlineProbe, online_probe
 from headstart.runs.options import Pretraining, parse_budget, text_of
+from headstart.runs.preparing import LISTED
 from headstart.runs.pretrained import PretrainedRun
 from headstart.runs.showing import show_sets
 from headstart.runs.surrogates import Posed, pose, side_of
@@ -179,6 +180,7 @@ def _data_record(material: Material, posed: Posed, online: OnlineProbe | None, *
             "sets": posed.told,
             "sequences": list(material.frames.names) if material.frames else [],
             "probe": online.prepared.fingerprint if online else "",
+            "broken": [{"path": domain.label_of(i), "reason": why} for i, why in looked.broken[:LISTED]],
             "notes": list(material.notes),
         },
     )

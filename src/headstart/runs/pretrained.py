@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from headstart.advice.pretraining import Pretrained
 from headstart.errors import RunError
-from headstart.records import Journal
+from headstart.runs.run import Recorded
 
 
-@dataclass(frozen=True)
-class PretrainedRun:
-    """The folder that `pretrain` wrote.
-
-    Attributes
-    ----------
-    folder : holds the weights, the records and the page.
-    """
-
-    folder: Path
+class PretrainedRun(Recorded):
+    """The folder that `pretrain` wrote: weights, records and the page."""
 
     @property
     def backbone(self) -> str:
         """Its name for `fit`, `rank` and all others that take a backbone."""
         return f"run:{self.folder}"
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder / "report.html"
-
-    @cached_property
-    def records(self) -> Journal:
-        """Everything that was measured."""
-        return Journal(self.folder / "records.jsonl")
 
     @cached_property
     def verdict(self) -> Pretrained:

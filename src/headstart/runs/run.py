@@ -16,12 +16,12 @@ from headstart.runs.sources import cards
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """What a command wrote that hands a model back.
+class Recorded:
+    """What a command wrote.
 
     Attributes
     ----------
-    folder : holds the bundle, the records and the page.
+    folder : holds the records and the page.
     """
 
     folder: Path
@@ -35,6 +35,10 @@ class RunFolder:
     def report(self) -> Path:
         """The page."""
         return self.folder / "report.html"
+
+
+class RunFolder(Recorded):
+    """What a command wrote that hands a model back: the folder holds a bundle, too."""
 
     @cached_property
     def predictor(self) -> Predictor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,8 @@ from headstart import study
 from headstart.backbones import load_random
 from headstart.cli.main import app
 from headstart.errors import OptionError, RunError
-from headstart.problem import read_labelled
 from headstart.report import draw
 from headstart.runs.online import OnlineProbe
-from headstart.runs.options import Options
-from headstart.runs.preparing import read
 from headstart.runs.study import few_labels
 from headstart.runs.study.few_labels import drawn, read_at
 from headstart.runs.study.surrogate_study import SurrogateStudy
@@ -61,26 +58,15 @@ def test_every_surrogate_has_the_same_budget(done: SurrogateStudy) -> None:
 
 
 @pytest.mark.slow
-def test_every_network_is_judged_on_the_same_images(done: SurrogateStudy, _digits: Path, tmp_path: Path) -> None:
+def test_every_network_is_judged_on_the_same_images(
+    done: SurrogateStudy, _digits: Path, offline: Callable[..., OnlineProbe]
+) -> None:
     judged = done.records.of("judged")
     names = ["random/test_resnet", "rotation", "egomotion", "random/test_efficientnet"]
     assert [one.backbone for one in judged] == 2 * names
     assert len({(one.data, one.metrics["n"]) for one in judged}) == 1
     assert judged[0].detail["labels"] == {"3": 15, "6": 30}
-    asked = Options(
-        data="digits",
-        backbones=("none",),
-        seed=1,
-        size=32,
-        split=(0.6, 0.2, 0.2),
-        device="cpu",
-        strategy="probe",
-        budget=1.0,
-        metric="accuracy",
-        margin=0.005,
-        class_weight="none",
-    )
-    probe = OnlineProbe.of(read(read_labelled(_digits), asked, cache=tmp_path, progress=lambda *_: None))
+    probe = offline(_digits, seed=1)
     sets = drawn(probe, (3, 6), seed=1)
     assert set(sets[3]) < set(sets[6])
     right = read_at(probe, load_random("test_resnet", size=32, seed=1), sets)

@@ -160,5 +160,7 @@ def material(run: Run) -> dict[str, Any] | None:
         "facts": [{"name": name, "value": wording.count(value)} for name, value in facts],
         "told": told,
         "notes": list(detail["notes"]),
+        "broken": list(detail["broken"]),
+        "more": metrics["broken"] - len(detail["broken"]),
         "root": detail["root"],
     }

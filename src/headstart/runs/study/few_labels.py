@@ -14,7 +14,7 @@ from torch import nn
 from headstart.backbones import Backbone, Transferred
 from headstart.errors import OptionError
 from headstart.objectives import CrossEntropy
-from headstart.runs.online import OnlineProbe
+from headstart.runs.online import OnlineProbe, pooled
 from headstart.runs.probing import linear_rows
 from headstart.shallow import screen
 from headstart.training import finetune, predict_logits, score, scratch, train
@@ -98,7 +98,11 @@ def tuned_at(
 
 def _begun(backbone: Backbone, probe: OnlineProbe, rows: np.ndarray, device: torch.device) -> Transferred:
     """The network under a ridge on its top, fitted to these images; batch norms keep what they know, if they do."""
-    z, y = probe.features(backbone.to(device))["top"][rows], probe.prepared.y[probe.fitted[rows]]
+    indices = probe.fitted[rows]
+    z, y = (
+        pooled(backbone.to(device), probe.prepared.survey.pixels, indices, ("top",))["top"],
+        probe.prepared.y[indices],
+    )
     index = np.unique(y, return_inverse=True)[1]
     (found,) = screen({"top": z}, index, probe.parts(rows))
     weight, bias = linear_rows(found, z, y, k=probe.prepared.k)

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from headstart.records import Journal
+from headstart.runs.run import Recorded
 
 
-@dataclass(frozen=True)
-class SurrogateStudy:
+class SurrogateStudy(Recorded):
     """The folder that `study.surrogates` wrote; each surrogate's networks lie in its ``pretrained/``."""
-
-    folder: Path
-
-    @cached_property
-    def records(self) -> Journal:
-        """Everything that was measured."""
-        return Journal(self.folder / "records.jsonl")
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder / "report.html"
 
     @property
     def sentence(self) -> str:
