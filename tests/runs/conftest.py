@@ -140,7 +140,7 @@ def domains(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> Path:
 
 @pytest.fixture
 def offline(tmp_path: Path) -> Callable[..., OnlineProbe]:
-    """Return a maker of the probe that a network is watched with: (labelled folder, seed) → probe, with its own cache."""
+    """Return a maker of the probe that a network is watched with, (labelled folder, seed) → probe."""
 
     def make(data: Path, *, seed: int = 0) -> OnlineProbe:
         asked = Reading(data="", backbones=(), seed=seed, size=32, split=(0.6, 0.2, 0.2), device="cpu")

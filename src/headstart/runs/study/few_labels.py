@@ -99,10 +99,8 @@ def tuned_at(
 def _begun(backbone: Backbone, probe: OnlineProbe, rows: np.ndarray, device: torch.device) -> Transferred:
     """The network under a ridge on its top, fitted to these images; batch norms keep what they know, if they do."""
     indices = probe.fitted[rows]
-    z, y = (
-        pooled(backbone.to(device), probe.prepared.survey.pixels, indices, ("top",))["top"],
-        probe.prepared.y[indices],
-    )
+    z = pooled(backbone.to(device), probe.prepared.survey.pixels, indices, ("top",))["top"]
+    y = probe.prepared.y[indices]
     index = np.unique(y, return_inverse=True)[1]
     (found,) = screen({"top": z}, index, probe.parts(rows))
     weight, bias = linear_rows(found, z, y, k=probe.prepared.k)
