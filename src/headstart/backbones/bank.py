@@ -110,7 +110,7 @@ def load_random(architecture: str, *, size: int, seed: int) -> Backbone:
 
 
 def _create(architecture: str, *, size: int, pretrained: bool = False, classes: int | None = None) -> nn.Module:
-    import timm
+    timm = _timm()
 
     extra: dict[str, Any] = {} if classes is None else {"num_classes": classes}
     # Transformers must be told of another input size, and do not agree on how.
@@ -186,7 +186,7 @@ def _load_timm(name: str, model: str, size: int) -> Backbone:
 
 def _hub_file(model: str) -> str | None:
     """The local copy of a timm model's weights, if the hub's cache has one."""
-    import timm
+    timm = _timm()
     from huggingface_hub import try_to_load_from_cache
 
     config = timm.get_pretrained_cfg(model)
@@ -213,21 +213,32 @@ def _hub_answers() -> bool:
     return True
 
 
-def _is_architecture(name: str) -> bool:
+def _timm() -> Any:
+    """timm, which takes a second to import, with the plain networks among its models."""
     import timm
+
+    from headstart.backbones.plain import Plain
+
+    # To import it is to register it.
+    assert timm.is_model(Plain.SMALLEST)
+    return timm
+
+
+def _is_architecture(name: str) -> bool:
+    timm = _timm()
 
     return bool(name) and timm.is_model(name)
 
 
 def _architectures() -> list[str]:
-    import timm
+    timm = _timm()
 
     listed: list[str] = timm.list_models()
     return listed
 
 
 def _timm_pretrained() -> list[str]:
-    import timm
+    timm = _timm()
 
     listed: list[str] = timm.list_models(pretrained=True)
     return listed

@@ -30,6 +30,7 @@ from headstart.cli.options import (
 )
 from headstart.cli.show import Terminal
 from headstart.cli.surrogates import pretrain_command, study_surrogates_command
+from headstart.cli.transferability import study_transferability_command
 
 app = typer.Typer(
     name="headstart",
@@ -304,6 +305,7 @@ def study_ranking_command(
 
 
 study_app.command("surrogates")(study_surrogates_command)
+study_app.command("transferability")(study_transferability_command)
 
 
 @app.command("report")

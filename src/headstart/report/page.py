@@ -29,6 +29,7 @@ from headstart.report.sections import (
 )
 from headstart.report.sections import comparison as compared
 from headstart.report.surrogates import draw_surrogates
+from headstart.report.transferability import draw_transferability
 
 Section = Callable[[Run], dict[str, Any] | None]
 
@@ -63,6 +64,7 @@ DRAWN: dict[str, Callable[[Path], Path]] = {
     "joint": draw_joint,
     "pretraining": draw_pretraining,
     "surrogates": draw_surrogates,
+    "transferability": draw_transferability,
 }
 """By kind of records, what draws them; a `fit` and a comparison are drawn here."""
 

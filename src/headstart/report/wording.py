@@ -364,6 +364,22 @@ def surrogates_command(options: Mapping[str, Any]) -> list[str]:
     return [shlex.join(piece) for piece in pieces]
 
 
+def transferability_command(options: Mapping[str, Any]) -> list[str]:
+    """The `headstart study transferability` that asks the same again; none where nothing is known."""
+    if not options:
+        return []
+    pieces = [["headstart", "study", "transferability", str(options["data"])], ["--out", "again"]]
+    pieces += [["--backbone", str(options["architecture"])], *(["--split", split] for split in options["splits"])]
+    pieces += [["--seeds", str(options["seeds"])], *(["--cut", cut] for cut in options["cuts"])]
+    pieces += [["--labels", ",".join(map(str, options["labels"]))]] if options["labels"] else []
+    pieces += [["--epochs", str(options["epochs"])]] if options["epochs"] is not None else []
+    pieces += [["--budget", duration(options["budget"])], ["--reference", str(options["reference"])]]
+    pieces += [
+        ["--" + key.replace("_", "-"), str(options[key])] for key in ("jobs", "seed", "size", "device", "max_pixels")
+    ]
+    return [shlex.join(piece) for piece in pieces]
+
+
 def _shares(parts: Sequence[float]) -> str:
     return "/".join(f"{100 * part:g}" for part in parts)
 

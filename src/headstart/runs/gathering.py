@@ -13,7 +13,7 @@ import torch
 from headstart.backbones import load
 from headstart.data import Survey, find_duplicates, merge_groups, survey
 from headstart.errors import DataError
-from headstart.features import extract
+from headstart.features.extract import extract
 from headstart.problem import Domain, Labelled, LabelSpaces, Unlabelled, label_spaces, renamed, together
 from headstart.runs.compared import Side, Spaces
 from headstart.runs.options import Reading

@@ -4,6 +4,7 @@ from headstart.strategies.adaptation import ADAPTATIONS, METHOD_FAMILIES, Adapta
 from headstart.strategies.deep_adaptation import DEEP_ADAPTATIONS, DeepAdaptation
 from headstart.strategies.surrogates import SURROGATES, SurrogateTask
 from headstart.strategies.table import FAMILIES, TABLE, Strategy, chosen, frozen_cut
+from headstart.strategies.treatments import TREATMENTS, Treatment
 
 __all__ = [
     "ADAPTATIONS",
@@ -12,10 +13,12 @@ __all__ = [
     "METHOD_FAMILIES",
     "SURROGATES",
     "TABLE",
+    "TREATMENTS",
     "Adaptation",
     "DeepAdaptation",
     "Strategy",
     "SurrogateTask",
+    "Treatment",
     "chosen",
     "chosen_adaptations",
     "frozen_cut",

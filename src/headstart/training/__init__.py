@@ -18,6 +18,7 @@ from headstart.training.recipe import (
     source_free,
     surrogate,
     towards_source,
+    transplanted,
     variants,
 )
 
@@ -50,5 +51,6 @@ __all__ = [
     "towards_source",
     "train",
     "train_trials",
+    "transplanted",
     "variants",
 ]

@@ -2,5 +2,6 @@
 
 from headstart.runs.study.racing import ranking
 from headstart.runs.study.surrogates import surrogates
+from headstart.runs.study.transferability import transferability
 
-__all__ = ["ranking", "surrogates"]
+__all__ = ["ranking", "surrogates", "transferability"]

@@ -1,0 +1,72 @@
+"""What the networks of the laboratory say, from their records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from statistics import mean
+from typing import Any
+
+from headstart.advice.transferability import judge_transferability, sentence
+from headstart.evidence.learning_curves import Forecast
+from headstart.evidence.transplants import PAIRS, Transplant, average, decompose, differences
+from headstart.records import Journal, Record
+from headstart.report.transferability import transplants
+
+NEAR = "random"
+AVERAGED = ("retrained", "gain", "beyond")
+RANGES = (1, 3, 5)
+"""The first n of the ranges that the paper averages over; the last n is that of the network."""
+
+
+def findings_record(journal: Journal, *, seed: int) -> Record:
+    """Findings, and the drop at every n taken apart, by kind of split and number of labels; the record ``verdict``."""
+    distances = _distances(journal)
+    near = NEAR if NEAR in distances else min(distances, key=lambda kind: distances[kind])
+    farthest = max(distances, key=lambda kind: distances[kind])
+    far = farthest if distances[farthest] > distances[near] else ""
+    cells = {kind: transplants(journal, kind, labels=0) for kind in distances}
+    found = judge_transferability(cells[near], cells[far] if far else ())
+    labels = sorted({record.detail["labels"] for record in journal.of("cell")})
+    parts = {kind: {str(k): _parts(transplants(journal, kind, labels=k)) for k in labels} for kind in distances}
+    detail = {
+        "sentence": sentence(found),
+        "reasons": [_reason(one.says, one.measure, one.value, one.low, one.high, one.word) for one in found],
+        "findings": [asdict(one) for one in found],
+        "near": near,
+        "far": far,
+        "distances": distances,
+        "parts": parts,
+    }
+    return Record("verdict", "verdict", part="test", seed=seed, detail=detail)
+
+
+def _distances(journal: Journal) -> dict[str, float]:
+    """By kind of split, how far apart its halves are, mean over seeds."""
+    records = journal.of("halves")
+    kinds = dict.fromkeys(record.strategy for record in records)
+    return {kind: mean(r.metrics["distance"] for r in records if r.strategy == kind) for kind in kinds}
+
+
+def _parts(cells: Sequence[Transplant]) -> dict[str, Any]:
+    """The drop at every n, and averages over ranges of n."""
+    drops = [asdict(drop) for drop in decompose(cells)]
+    last = max((cell.n for cell in cells), default=0)
+    averages = {
+        name: {
+            f"{first}–{last}": _told(average(differences(cells, *PAIRS[name]), first=first))
+            for first in RANGES
+            if first < last
+        }
+        for name in AVERAGED
+    }
+    return {"drops": drops, "averages": averages}
+
+
+def _told(found: Forecast | None) -> dict[str, Any] | None:
+    return None if found is None else asdict(found)
+
+
+def _reason(says: str, measure: str, value: float, low: float | None, high: float | None, word: str) -> str:
+    ends = "" if low is None or high is None else f" ({100 * low:+.1f} to {100 * high:+.1f})"
+    return f"{says} {word.capitalize()}: {100 * value:+.1f} points{ends} ({measure})."

@@ -1,0 +1,219 @@
+"""Which networks the laboratory trains within its budget, and what each takes: measured, then planned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from headstart.backbones import Backbone, Transferred, load_random
+from headstart.data.batches import batches_of
+from headstart.errors import OptionError
+from headstart.runs.study.cells import Cell, Laboratory, Sides
+from headstart.runs.study.tasks import word_of
+from headstart.runs.study.transplanting import Transplanting
+from headstart.strategies import TREATMENTS
+
+FEWEST_EPOCHS, MOST_EPOCHS = 5, 40
+FEWEST_SEEDS = 3
+"""With fewer, an interval is so wide that little can be shown."""
+SHARE = 0.9
+"""Of the budget that is planned: reading, pages and the last cells that run alone take the rest."""
+RATES = (3e-4, 1e-3, 3e-3)
+"""Learning rates that are tried on a base."""
+TIMED = 6
+FIXED_S = 0.4
+"""Of each network: made, stored, judged."""
+Measure = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds on one thread.
+
+    Attributes
+    ----------
+    step : a step of the whole network, and of what is above each cut.
+    forward : an image through the whole network, and through what is below each cut.
+    """
+
+    step: dict[str, float]
+    forward: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What is going to be trained.
+
+    Attributes
+    ----------
+    splits, seeds, labels : those that are left of what was asked for.
+    cuts : with how many layers are kept below each.
+    epochs : of every network.
+    seconds : by stage: ``rates``, ``bases``, ``cells``; as many networks at a time as were asked for.
+    notes : where less is trained than was asked for.
+    """
+
+    splits: tuple[str, ...]
+    seeds: tuple[int, ...]
+    labels: tuple[int, ...]
+    cuts: dict[str, int]
+    epochs: int
+    seconds: dict[str, float]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, detail: Mapping[str, Any]) -> Schedule:
+        """Inverse of `asdict`, from the record of a plan."""
+        told = {name: tuple(detail[name]) for name in ("splits", "seeds", "labels", "notes")}
+        return cls(cuts=dict(detail["cuts"]), epochs=detail["epochs"], seconds=dict(detail["seconds"]), **told)
+
+    @property
+    def rates(self) -> dict[float, Cell]:
+        """Bases of the first half that differ in their learning rate alone, by that."""
+        return {rate: Cell(f"rate-{rate:g}", self.seeds[0], "A") for rate in RATES}
+
+    @property
+    def bases(self) -> list[Cell]:
+        """In the order in which they are trained."""
+        return [Cell(*half) for half in self._halves()]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every treatment at every cut, in both directions; each needs bases."""
+        cuts = self.cuts.items()
+        return [Cell(*half, name, n, cut) for half in self._halves() for cut, n in cuts for name in TREATMENTS]
+
+    def _halves(self) -> list[tuple[str, int, str, int]]:
+        few, kinds = (0, *self.labels), [word_of(split) for split in self.splits]
+        return [(kind, seed, target, k) for seed in self.seeds for kind in kinds for k in few for target in "AB"]
+
+
+def cuts_of(backbone: Backbone, asked: Sequence[str]) -> dict[str, int]:
+    """By cut that a network may be divided at, how many layers are then kept: all but the pooled top.
+
+    Raises
+    ------
+    OptionError : it has no such cut, or too few.
+    """
+    found = [cut for cut in backbone.cuts if cut not in ("top", "logits")]
+    unknown = [cut for cut in asked if cut not in found]
+    if unknown:
+        raise OptionError(f"{backbone.architecture} has no cut {unknown[0]}.", f"Its cuts: {', '.join(found)}.")
+    if len(found) < 2:
+        fact = f"{backbone.architecture} cannot be cut between its layers."
+        raise OptionError(fact, "Choose another --backbone, e.g. plain_alexnet or resnet10t.")
+    return {cut: n for n, cut in enumerate(found, 1) if not asked or cut in asked}
+
+
+def measure(lab: Laboratory, *, classes: int, batch: int, cuts: Sequence[str]) -> Costs:
+    """Time a few steps and passes; on the CPU on one thread, as cells run."""
+    backbone = load_random(lab.options.architecture, size=lab.options.size, seed=0)
+    model = Transferred(backbone, nn.Linear(backbone.widths["top"], classes))
+    model = model.to(lab.device).to(memory_format=torch.channels_last)
+    side = lab.options.size
+    x = torch.randn(batch, 3, side, side, device=lab.device).contiguous(memory_format=torch.channels_last)
+    y = torch.randint(0, classes, (batch,), device=lab.device)
+    step, forward = {"": _step_s(model, x, y)}, {"": _pass_s(model, x) / batch}
+    for cut in cuts:
+        frozen = Transferred(backbone, model.head, frozen=cut).to(lab.device)
+        lower = backbone.lower(cut).eval()
+        with torch.no_grad():
+            z = lower(x)
+        step[cut], forward[cut] = _step_s(frozen.above(), z, y), _pass_s(lower, x) / batch
+    return Costs(step, forward)
+
+
+def _step_s(model: Transferred, x: Tensor, y: Tensor) -> float:
+    model.train()
+    optimizer = torch.optim.AdamW(model.trainable(), fused=True)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    return _timed(step, x.device)
+
+
+def _pass_s(module: nn.Module, x: Tensor) -> float:
+    module.eval()
+
+    def run() -> None:
+        with torch.no_grad():
+            module(x)
+
+    return _timed(run, x.device)
+
+
+def _timed(run: Measure, device: torch.device) -> float:
+    taken = []
+    for _ in range(TIMED):
+        started = time.perf_counter()
+        run()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        taken.append(time.perf_counter() - started)
+    return sorted(taken[1:])[len(taken) // 2 - 1]
+
+
+def schedule(options: Transplanting, costs: Costs, sides: Sides, cuts: dict[str, int], *, batch: int) -> Schedule:
+    """As many epochs as the budget allows; where these are too few, fewer seeds, then fewer labels, then fewer splits.
+
+    Parameters
+    ----------
+    sides : of a cell with all labels: what every other one takes is reckoned from it.
+    """
+    splits, seeds, labels = options.splits, options.seeds, options.labels
+    while True:
+        numbers = tuple(range(options.seed, options.seed + seeds))
+        found = Schedule(splits, numbers, labels, cuts, options.epochs or 1, {}, ())
+        epochs, seconds = _epochs(options, found, costs, sides, batch=batch)
+        enough = options.epochs is not None or epochs >= FEWEST_EPOCHS
+        if enough or (len(splits), seeds, labels) == (1, 1, ()):
+            break
+        if seeds > FEWEST_SEEDS or (len(splits) == 1 and not labels):
+            seeds -= 1
+        elif labels:
+            labels = labels[:-1]
+        else:
+            splits = splits[:-1]
+    notes = [] if enough else ["The budget is too small for this network: this is the least that can be trained."]
+    if seeds < options.seeds:
+        notes.append(f"{seeds} of {options.seeds} seeds are within the budget.")
+    if labels != options.labels:
+        left = ", ".join(map(str, options.labels[len(labels) :]))
+        notes.append(f"Not within the budget: learning with {left} labels of a class.")
+    if splits != options.splits:
+        notes.append(f"Not within the budget: the split {', '.join(options.splits[len(splits) :])}.")
+    return replace(found, epochs=epochs, seconds=seconds, notes=tuple(notes))
+
+
+def _epochs(
+    options: Transplanting, found: Schedule, costs: Costs, sides: Sides, *, batch: int
+) -> tuple[int, dict[str, float]]:
+    """Epochs that these networks may have, at least `FEWEST_EPOCHS`, and the seconds of each stage with so many."""
+    stages = {"rates": list(found.rates.values()), "bases": found.bases, "cells": found.cells}
+    steps = batches_of(sides.most, batch)
+    fixed = {stage: sum(_fixed(cell, costs, sides) for cell in cells) for stage, cells in stages.items()}
+    each = {stage: sum(steps * costs.step[_frozen(cell)] for cell in cells) for stage, cells in stages.items()}
+    jobs = {stage: min(options.jobs, len(cells)) for stage, cells in stages.items()}
+    room = SHARE * options.budget - sum(fixed[stage] / jobs[stage] for stage in stages)
+    allowed = min(MOST_EPOCHS, int(room / sum(each[stage] / jobs[stage] for stage in stages)))
+    epochs = options.epochs or max(FEWEST_EPOCHS if (len(found.splits), len(found.seeds)) == (1, 1) else 0, allowed)
+    return epochs, {stage: (fixed[stage] + epochs * each[stage]) / jobs[stage] for stage in stages}
+
+
+def _frozen(cell: Cell) -> str:
+    return cell.cut if cell.n and TREATMENTS[cell.treatment].frozen else ""
+
+
+def _fixed(cell: Cell, costs: Costs, sides: Sides) -> float:
+    """What does not depend on the epochs: the frozen part once, and the judged images."""
+    cut = _frozen(cell)
+    stored = costs.forward[cut] * (sides.most + len(sides.watched)) if cut else 0.0
+    return FIXED_S + stored + costs.forward[""] * len(sides.judged)
