@@ -171,8 +171,8 @@ def schedule(options: Transplanting, costs: Costs, sides: Sides, cuts: dict[str,
     splits, seeds, labels = options.splits, options.seeds, options.labels
     while True:
         numbers = tuple(range(options.seed, options.seed + seeds))
-        found = Schedule(splits, numbers, labels, cuts, options.epochs or 1, {}, ())
-        epochs, seconds = _epochs(options, found, costs, sides, batch=batch)
+        found = Schedule(splits, numbers, labels, cuts, 0, {}, ())
+        epochs, seconds = _within(options, found, costs, sides, batch=batch)
         enough = options.epochs is not None or epochs >= FEWEST_EPOCHS
         if enough or (len(splits), seeds, labels) == (1, 1, ()):
             break
@@ -182,6 +182,7 @@ def schedule(options: Transplanting, costs: Costs, sides: Sides, cuts: dict[str,
             labels = labels[:-1]
         else:
             splits = splits[:-1]
+    epochs = epochs if enough else FEWEST_EPOCHS
     notes = [] if enough else ["The budget is too small for this network: this is the least that can be trained."]
     if seeds < options.seeds:
         notes.append(f"{seeds} of {options.seeds} seeds are within the budget.")
@@ -193,19 +194,19 @@ def schedule(options: Transplanting, costs: Costs, sides: Sides, cuts: dict[str,
     return replace(found, epochs=epochs, seconds=seconds, notes=tuple(notes))
 
 
-def _epochs(
+def _within(
     options: Transplanting, found: Schedule, costs: Costs, sides: Sides, *, batch: int
 ) -> tuple[int, dict[str, float]]:
-    """Epochs that these networks may have, at least `FEWEST_EPOCHS`, and the seconds of each stage with so many."""
+    """Epochs that these networks may have, and the seconds of each stage with so many, or with the fewest."""
     stages = {"rates": list(found.rates.values()), "bases": found.bases, "cells": found.cells}
     steps = batches_of(sides.most, batch)
-    fixed = {stage: sum(_fixed(cell, costs, sides) for cell in cells) for stage, cells in stages.items()}
-    each = {stage: sum(steps * costs.step[_frozen(cell)] for cell in cells) for stage, cells in stages.items()}
     jobs = {stage: min(options.jobs, len(cells)) for stage, cells in stages.items()}
-    room = SHARE * options.budget - sum(fixed[stage] / jobs[stage] for stage in stages)
-    allowed = min(MOST_EPOCHS, int(room / sum(each[stage] / jobs[stage] for stage in stages)))
-    epochs = options.epochs or max(FEWEST_EPOCHS if (len(found.splits), len(found.seeds)) == (1, 1) else 0, allowed)
-    return epochs, {stage: (fixed[stage] + epochs * each[stage]) / jobs[stage] for stage in stages}
+    fixed = {s: sum(_fixed(cell, costs, sides) for cell in cells) / jobs[s] for s, cells in stages.items()}
+    each = {s: sum(steps * costs.step[_frozen(cell)] for cell in cells) / jobs[s] for s, cells in stages.items()}
+    room = SHARE * options.budget - sum(fixed.values())
+    epochs = options.epochs or min(MOST_EPOCHS, int(room / sum(each.values())))
+    trained = epochs if options.epochs else max(FEWEST_EPOCHS, epochs)
+    return epochs, {stage: fixed[stage] + trained * each[stage] for stage in stages}
 
 
 def _frozen(cell: Cell) -> str:

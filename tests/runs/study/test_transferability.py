@@ -1,0 +1,363 @@
+"""The laboratory on small real digits: what each treatment trains, who learns from what, resumed, and its page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from headstart import study
+from headstart.cli.main import app
+from headstart.errors import BackboneError, DataError, OptionError, RunError
+from headstart.features import Passing
+from headstart.problem import labelled_arrays, read_labelled
+from headstart.records import Journal, Record
+from headstart.report import draw
+from headstart.runs.context import Context
+from headstart.runs.study import cells as cells_
+from headstart.runs.study.cells import Cell, Job, Laboratory, begun, kept_network, train_cell
+from headstart.runs.study.scheduling import FEWEST_EPOCHS, Costs, Schedule, schedule
+from headstart.runs.study.tasks import Tasks, halved
+from headstart.runs.study.transferability_study import TransferabilityStudy
+from headstart.runs.study.transplanting import Transplanting
+from headstart.strategies import TREATMENTS
+
+CUTS = ("layers.conv1", "layers.conv4", "layers.fc7")
+ASKED: dict[str, Any] = {
+    "splits": ("random", "names"),
+    "seeds": 2,
+    "cuts": CUTS,
+    "labels": (4,),
+    "epochs": 1,
+    "reference": "random/test_resnet",
+    "jobs": 1,
+    "device": "cpu",
+}
+OPTIONS = Transplanting(
+    data="arrays",
+    backbones=("random/plain_alexnet",),
+    seed=0,
+    size=32,
+    split=(0.7, 0.1, 0.2),
+    device="cpu",
+    budget=3600.0,
+    architecture="plain_alexnet",
+    splits=("random", "dissimilar"),
+    seeds=5,
+)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> TransferabilityStudy:
+    """Return a finished study."""
+    return study.transferability(_digits, tmp_path_factory.mktemp("lab") / "run", **ASKED)
+
+
+@pytest.fixture
+def lab(_digits: Path, tmp_path: Path) -> Laboratory:
+    """Return a laboratory without a study."""
+    return opened(_digits, tmp_path)
+
+
+def opened(data: Path, folder: Path, **options: Any) -> Laboratory:
+    """Open a laboratory on these images."""
+    context = Context(
+        folder,
+        Journal(folder / "records.jsonl"),
+        replace(OPTIONS, **options),
+        folder / "cache",
+        torch.device("cpu"),
+        lambda *_: None,
+        lambda _: None,
+    )
+    return Laboratory.opened(context, read_labelled(data))
+
+
+@pytest.mark.slow
+def test_every_treatment_is_run_at_every_cut_in_both_directions(done: TransferabilityStudy) -> None:
+    found = {record.key for record in done.records.of("cell") if record.detail["n"]}
+    assert found == {
+        f"cell/{kind}/{seed}/{target}/{labels}/{n}/{name}"
+        for kind in ("random", "names")
+        for seed in (0, 1)
+        for target in "AB"
+        for labels in (0, 4)
+        for n in (1, 4, 7)
+        for name in TREATMENTS
+    }
+    assert {record.detail["kind"] for record in done.records.of("cell") if not record.detail["n"]} == {
+        "random",
+        "names",
+        "rate-0.0003",
+        "rate-0.001",
+        "rate-0.003",
+    }
+    assert not (done.folder / "work").exists()
+
+
+@pytest.mark.slow
+def test_all_networks_take_the_same_steps_at_a_rate_chosen_on_a_base(done: TransferabilityStudy) -> None:
+    rate = done.records.get("rate")
+    cells = [record for record in done.records.of("cell") if not record.detail["kind"].startswith("rate-")]
+    assert {(one.recipe["epochs"], one.recipe["lr"]) for one in cells} == {(1, rate.metrics["rate"])}
+    best = max(rate.detail["tried"], key=lambda one: (one["value"], -one["loss"]))
+    assert best["rate"] == rate.metrics["rate"]
+    few = {record.detail["images"] for record in cells if record.detail["labels"]}
+    assert few == {8}
+
+
+@pytest.mark.slow
+def test_halves_share_no_class_and_only_random_ones_are_drawn_anew(done: TransferabilityStudy) -> None:
+    halves = {record.key: (record.detail["A"], record.detail["B"]) for record in done.records.of("halves")}
+    assert halves["halves/names/0"] == halves["halves/names/1"] == (["0", "1"], ["3", "4"])
+    assert halves["halves/random/0"] != halves["halves/random/1"]
+    assert all(not set(a) & set(b) for a, b in halves.values())
+    assert all(record.metrics["distance"] > 0 for record in done.records.of("halves"))
+
+
+@pytest.mark.slow
+def test_effects_are_differences_to_the_base_of_the_same_half_seed_and_labels(done: TransferabilityStudy) -> None:
+    value = {record.key: record.metrics["value"] for record in done.records.of("cell")}
+    (drop,) = (one for one in done.records.get("verdict").detail["parts"]["names"]["4"]["drops"] if one["n"] == 7)
+    by_seed = [
+        np.mean([value[f"cell/names/{s}/{t}/4/7/AnB"] - value[f"cell/names/{s}/{t}/4/0/base"] for t in "AB"])
+        for s in (0, 1)
+    ]
+    assert drop["loss"]["value"] == pytest.approx(np.mean(by_seed))
+    assert all(one.word == "not shown" for one in done.findings)
+
+
+@pytest.mark.slow
+def test_a_stopped_study_goes_on_and_ends_with_the_same_table(
+    done: TransferabilityStudy, _digits: Path, tmp_path: Path
+) -> None:
+    stops = ["halves/names/1", "cell/rate-0.001/0/A/0/0/base", "cell/random/1/B/0/0/base", "cell/names/0/B/0/4/AnB+"]
+
+    def stop(record: Record) -> None:
+        if stops and record.key == stops[0]:
+            stops.pop(0)
+            raise KeyboardInterrupt
+
+    while stops:
+        with pytest.raises(KeyboardInterrupt):
+            study.transferability(_digits, tmp_path / "run", on_record=stop, **ASKED)
+    resumed = study.transferability(_digits, tmp_path / "run", **ASKED)
+    told = [_measured(one) for one in (done, resumed)]
+    assert told[0] == told[1]
+    with pytest.raises(RunError, match="seeds: 2 there, 3 now"):
+        study.transferability(_digits, tmp_path / "run", **(ASKED | {"seeds": 3}))
+
+
+def _measured(found: TransferabilityStudy) -> dict[str, Any]:
+    kinds = ("cell", "halves", "rate", "verdict", "data")
+    return {r.key: (r.metrics, r.detail) for r in found.records if r.what in kinds}
+
+
+@pytest.mark.slow
+def test_networks_side_by_side_have_the_same_bits(_digits: Path, tmp_path: Path) -> None:
+    asked = ASKED | {"splits": ("random",), "seeds": 1, "labels": (), "cuts": CUTS[:2]}
+    one, two = (study.transferability(_digits, tmp_path / str(jobs), **(asked | {"jobs": jobs})) for jobs in (1, 2))
+    assert _measured(one) == _measured(two)
+
+
+@pytest.mark.slow
+def test_the_page_is_drawn_from_the_records_alone(done: TransferabilityStudy) -> None:
+    page = done.report.read_text()
+    for words in ("What is lost and gained", "Finding by finding", "With fewer labels", "The two tasks", "plateau"):
+        assert words in page or "still learning" in page
+    draw(done.folder)
+    assert done.report.read_text() == page
+    lines = (done.folder / "records.jsonl").read_text().splitlines(keepends=True)
+    unfinished = done.folder.parent / "unfinished"
+    unfinished.mkdir()
+    (unfinished / "records.jsonl").write_text("".join(lines[: len(lines) // 2]))
+    draw(unfinished)
+    assert "not finished" in (unfinished / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_command_says_it_in_one_document_and_in_tables(done: TransferabilityStudy, _digits: Path) -> None:
+    words = ["study", "transferability", _digits, "--out", done.folder, "--split", "random", "--split", "names"]
+    words += ["--seeds", 2, "--labels", "4", "--epochs", 1, "--reference", "random/test_resnet", "--jobs", 1]
+    words += [word for cut in CUTS for word in ("--cut", cut)] + ["--device", "cpu"]
+    told = CliRunner().invoke(app, [str(word) for word in [*words, "--json"]])
+    assert told.exit_code == 0, told.output
+    document = json.loads(told.stdout)
+    assert document["verdict"]["sentence"] == done.sentence and len(document["halves"]) == 4
+    told = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.sentence in told.output and "Specialisation" in told.output
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(_digits: Path, tmp_path: Path) -> None:
+    words = ["study", "transferability", _digits, "--out", tmp_path / "run", "--dry-run", "--split", "random"]
+    told = CliRunner().invoke(app, [str(word) for word in [*words, "--epochs", 2, "--jobs", 1]])
+    assert told.exit_code == 0, told.output
+    assert "in all" in told.output and "the bases" in told.output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", TREATMENTS)
+def test_a_treatment_keeps_and_trains_what_it_says(name: str, lab: Laboratory) -> None:
+    row, cut = TREATMENTS[name], "layers.conv4"
+    tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=None)})
+    cell = Cell("random", 0, "B", 0, name, 4, cut)
+    for one in {cell.base, cell.source} - {None}:
+        train_cell(lab, Job(one, tasks.sides(one), 1, 3e-3))
+    model = begun(lab, Job(cell, tasks.sides(cell), 1, 3e-3))
+    source = kept_network(lab, cell.source) if cell.source else None
+    drawn = begun(lab, Job(replace(cell, treatment="random"), tasks.sides(cell), 1, 3e-3)).backbone
+    assert _same(model.backbone.lower(cut), (source or drawn).lower(cut))
+    assert cell.source is None or cell.source.target == ("A" if row.lower == "other" else "B")
+    # What is above is drawn anew: it is nobody's, and the same for every treatment.
+    base = kept_network(lab, cell.base)
+    assert _same(model.backbone.upper(cut), drawn.upper(cut)) and not _same(model.backbone.upper(cut), base.upper(cut))
+    before = {key: tensor.clone() for key, tensor in model.backbone.lower(cut).state_dict().items()}
+    fixed = model.fixed_digest()
+    _steps(model)
+    moved = any(not torch.equal(before[key], tensor) for key, tensor in model.backbone.lower(cut).state_dict().items())
+    assert moved is not row.frozen and model.fixed_digest() == fixed
+
+
+def _same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def _steps(model: torch.nn.Module) -> None:
+    model.train()
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(torch.rand(8, 3, 32, 32)), torch.arange(8) % 2).backward()
+        optimizer.step()
+
+
+def test_the_frozen_part_runs_once_and_the_network_is_the_one_that_images_give(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=None)})
+    cell = Cell("random", 0, "B", 0, "random", 4, "layers.conv4")
+    job = Job(cell, tasks.sides(cell), 3, 3e-3)
+    made, passed = [], []
+
+    def predict(model: Any, batches: Any) -> np.ndarray:
+        made.append(model)
+        return np.zeros((len(batches.y), 2))
+
+    def lower(model: Any, images: Any, **_: Any) -> Passing:
+        return Passing(images, model.backbone.lower(model.frozen).eval())
+
+    monkeypatch.setattr(cells_, "predict_logits", predict)
+    own = Passing._through
+    monkeypatch.setattr(Passing, "_through", lambda self, batch: passed.append(len(batch.y)) or own(self, batch))
+    train_cell(lab, job)
+    assert not passed
+    monkeypatch.setattr(cells_, "activations", lower)
+    train_cell(lab, job)
+    assert sum(passed) > 3 * len(job.sides.train)
+    assert _same(made[0], made[1])
+
+
+def test_groups_of_the_user_stay_together_and_copies_across_them_are_set_aside(tmp_path: Path, _digits: Path) -> None:
+    names = sorted(_digits.glob("*/*.png"))
+    rows = [(path, path.parent.name, f"g{i % 12}") for i, path in enumerate(names)]
+    rows.append((names[0], names[0].parent.name, "g1"))  # a copy of an image of g0
+    table = tmp_path / "table.csv"
+    table.write_text("path,label,group\n" + "".join(f"{path},{label},{group}\n" for path, label, group in rows))
+    lab = opened(table, tmp_path / "lab")
+    groups = np.array(lab.labelled.x.groups)
+    (copies,) = (group for group in lab.duplicates.exact if len(set(groups[list(group)])) > 1)
+    for seed in range(4):
+        parts = lab.parts(seed)
+        sides = [set(groups[side]) for side in (parts.train, parts.val, parts.test)]
+        assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
+        where = {name for name in ("train", "val", "test") if set(copies) & set(getattr(parts, name).tolist())}
+        assert len(where) == 1, "copies stand on two sides"
+
+
+@pytest.mark.parametrize(
+    ("budget", "left"),
+    [
+        (10_000.0, (5, (10,), 2)),
+        (500.0, (5, (10,), 2)),
+        (80.0, (3, (10,), 2)),
+        (40.0, (3, (), 2)),
+        (20.0, (3, (), 1)),
+        (10.0, (1, (), 1)),
+    ],
+)
+def test_a_smaller_budget_leaves_out_seeds_then_labels_then_splits(
+    budget: float, left: tuple[int, tuple[int, ...], int]
+) -> None:
+    found = _scheduled(budget)
+    assert (len(found.seeds), found.labels, len(found.splits)) == left
+    assert found.epochs >= FEWEST_EPOCHS
+    assert sum(found.seconds.values()) <= budget or found.epochs == FEWEST_EPOCHS
+    assert len(found.notes) == sum(kept != asked for kept, asked in zip(left, (5, (10,), 2), strict=True))
+
+
+def test_a_budget_that_is_too_small_for_anything_says_so() -> None:
+    found = _scheduled(1.0)
+    assert (len(found.seeds), len(found.splits), found.epochs) == (1, 1, FEWEST_EPOCHS)
+    assert "too small" in found.notes[0]
+
+
+def test_a_plan_read_back_from_its_record_is_the_same() -> None:
+    found = _scheduled(200.0)
+    assert Schedule.from_json(json.loads(json.dumps(asdict(found)))) == found
+
+
+def _scheduled(budget: float) -> Schedule:
+    options = replace(OPTIONS, budget=budget, labels=(10,), jobs=2)
+    cuts = {"layers.conv1": 1, "layers.conv4": 4}
+    step = {"": 2e-3, "layers.conv1": 1e-3, "layers.conv4": 5e-4}
+    costs = Costs(step, {"": 1e-5, "layers.conv1": 5e-6, "layers.conv4": 8e-6})
+    n = np.arange(640)
+    sides = cells_.Sides(n, n[:64], n[:128], np.zeros(2, int), 640)
+    return schedule(options, costs, sides, cuts, batch=64)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"splits": ("nowhere.csv",)}, OptionError, "nowhere.csv cannot be read"),
+        ({"splits": ("random", "random")}, OptionError, "called random"),
+        ({"splits": ()}, OptionError, "must be named once"),
+        ({"seeds": 0}, OptionError, "0 seeds are out of range"),
+        ({"cuts": ("layers.conv9",)}, OptionError, "no cut layers.conv9"),
+        ({"labels": (0,)}, OptionError, "teach nothing"),
+        ({"epochs": 0}, OptionError, "0 epochs are out of range"),
+        ({"jobs": -1}, OptionError, "at a time"),
+        ({"architecture": "no_such_network"}, BackboneError, "no backbone named"),
+        ({"reference": "packaged/*"}, OptionError, "names 3 backbones"),
+    ],
+)
+def test_questions_that_cannot_be_asked(
+    options: dict[str, Any], error: type[Exception], said: str, _digits: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=said):
+        study.transferability(_digits, tmp_path / "run", **(ASKED | options))
+    assert not (tmp_path / "run" / "records.jsonl").exists()
+
+
+def test_three_classes_are_too_few(_digits: Path, tmp_path: Path) -> None:
+    x = np.zeros((30, 8, 8, 3), np.uint8)
+    x += np.arange(30, dtype=np.uint8)[:, None, None, None] * 8
+    labelled = labelled_arrays(x, np.arange(30) % 3)
+    with pytest.raises(DataError, match="nothing to tell apart"):
+        study.transferability(labelled, tmp_path / "run", **(ASKED | {"splits": ("random",)}))
+
+
+def test_arrays_are_taken_too(_digits: Path, tmp_path: Path) -> None:
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    x = np.repeat((data.images[:200] * 15).astype(np.uint8)[..., None], 3, axis=3)
+    asked: dict[str, Any] = ASKED | {"splits": ("random",), "seeds": 1, "labels": (), "cuts": CUTS[2:]}
+    found = study.transferability(labelled_arrays(x, data.target[:200]), tmp_path / "run", **asked)
+    assert len([one for one in found.records.of("cell") if one.detail["n"]]) == 2 * len(TREATMENTS)
