@@ -45,7 +45,7 @@ COMMANDS = (
     "cache",
     "demo",
 )
-GROUPS = {"cache": ("prune",), "study": ("ranking", "surrogates")}
+GROUPS = {"cache": ("prune",), "study": ("ranking", "surrogates", "transferability")}
 CALLED = (
     "adapt",
     "compare",
@@ -57,6 +57,7 @@ CALLED = (
     "rank",
     "study.ranking",
     "study.surrogates",
+    "study.transferability",
     "TransferClassifier",
 )
 PAGES = (
@@ -69,6 +70,7 @@ PAGES = (
     "docs/next-task.md",
     "docs/joint-tasks.md",
     "docs/pretraining.md",
+    "docs/transferability.md",
     "docs/adapting.md",
     "docs/comparing.md",
 )

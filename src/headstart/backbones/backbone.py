@@ -95,6 +95,11 @@ class Backbone(nn.Module):
             pooled.append(self.network.get_classifier()(x))
         return tuple(pooled)
 
+    @property
+    def channels_last(self) -> bool:
+        """Whether activations are (n, h, w, c) and not (n, c, h, w)."""
+        return bool(self._channels_last)
+
     def pool(self, y: Tensor) -> Tensor:
         """Mean over positions of an activation: (n, c, h, w), (n, h, w, c), (n, tokens, c) → (n, c)."""
         if y.dim() == 4:

@@ -11,7 +11,7 @@ from headstart.records import Journal
 from headstart.report import wording
 from headstart.report.composing import write_page
 from headstart.report.reading import kind_of, read
-from headstart.report.sections import repeat, spent, transferability
+from headstart.report.sections import inside, repeat, spent, transferability
 
 
 def draw_transferability(folder: Path) -> Path:
@@ -36,6 +36,8 @@ def draw_transferability(folder: Path) -> Path:
         ("findings", "Finding by finding", transferability.findings(run)),
         ("drops", "The drop, taken apart", transferability.drops(run)),
         ("few_labels", "With fewer labels", transferability.few_labels(run)),
+        ("responds", "What the layers respond to", inside.responds(Path(folder), journal)),
+        ("inside", "Features by depth", inside.depth(journal)),
         ("halves", "The two tasks", transferability.halves(run, journal)),
         ("bases", "How the bases learned", transferability.bases(journal)),
         ("spent", "What was spent where", spent.section(run)),

@@ -100,12 +100,16 @@ class Sides:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A cell with what it learns from; `epochs` and `lr` are those of every network of the laboratory."""
+    """A cell with what it learns from; `epochs` and `lr` are those of every network of the laboratory.
+
+    With `keep`, its network is written beside those of the bases.
+    """
 
     cell: Cell
     sides: Sides
     epochs: int
     lr: float
+    keep: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +166,7 @@ class Laboratory:
         return Sides(train, evenly(val, y, WATCHED), judged, number, most)
 
     def kept(self, cell: Cell) -> Path:
-        """Where the network of a base is kept."""
+        """Where a network is kept."""
         return self.folder / "work" / f"{cell.key.replace('/', '-')}.safetensors"
 
 
@@ -193,7 +197,7 @@ class Repeated:
 
 
 def train_cell(lab: Laboratory, job: Job) -> Record:
-    """Train one network and judge it; its record. The network of a base is kept."""
+    """Train one network and judge it; its record. The network of a base is kept, and those that are asked for."""
     started = time.perf_counter()
     cell, sides = job.cell, job.sides
     model = begun(lab, job)
@@ -217,7 +221,7 @@ def train_cell(lab: Laboratory, job: Job) -> Record:
     )
     judged = images(sides.judged, JUDGED_AT_ONCE)
     right = predict_logits(model, judged).argmax(1) == judged.y
-    if not cell.n:
+    if not cell.n or job.keep:
         keep_model(lab.kept(cell), model)
     shutil.rmtree(place, ignore_errors=True)
     return Record(
@@ -253,14 +257,14 @@ def begun(lab: Laboratory, job: Job) -> Transferred:
     return model.to(lab.device).to(memory_format=torch.channels_last)
 
 
-def kept_network(lab: Laboratory, base: Cell) -> Backbone:
-    """The backbone of a base, as it ended."""
+def kept_network(lab: Laboratory, cell: Cell) -> Backbone:
+    """The backbone of a cell that was kept, as it ended."""
     backbone = load_random(lab.options.architecture, size=lab.options.size, seed=0)
     backbone.cut_off_top()
     prefix = "backbone.network."
     state = {
         name.removeprefix(prefix): torch.from_numpy(array)
-        for name, array in kept_arrays(lab.kept(base)).items()
+        for name, array in kept_arrays(lab.kept(cell)).items()
         if name.startswith(prefix)
     }
     backbone.network.load_state_dict(state)

@@ -88,6 +88,12 @@ class Schedule:
         cuts = self.cuts.items()
         return [Cell(*half, name, n, cut) for half in self._halves() for cut, n in cuts for name in TREATMENTS]
 
+    @property
+    def tuned(self) -> Cell:
+        """The network that is looked into beside bases: all layers from A, fine-tuned on B."""
+        cut = max(self.cuts, key=lambda one: self.cuts[one])
+        return Cell(word_of(self.splits[0]), self.seeds[0], "B", 0, "AnB+", self.cuts[cut], cut)
+
     def _halves(self) -> list[tuple[str, int, str, int]]:
         few, kinds = (0, *self.labels), [word_of(split) for split in self.splits]
         return [(kind, seed, target, k) for seed in self.seeds for kind in kinds for k in few for target in "AB"]

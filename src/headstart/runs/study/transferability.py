@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from headstart.runs.preparing import data_record
 from headstart.runs.side_by_side import SideBySide, one_thread
 from headstart.runs.study.cells import Cell, Job, Laboratory, train_cell
 from headstart.runs.study.findings import findings_record
+from headstart.runs.study.looking import look_inside
 from headstart.runs.study.scheduling import Schedule, cuts_of, measure, schedule
 from headstart.runs.study.tasks import Tasks, class_means, halved, halves_record, refuse_alike, word_of
 from headstart.runs.study.transferability_study import TransferabilityStudy
@@ -33,7 +34,12 @@ from headstart.runs.study.transplanting import SHARES, Transplanting
 from headstart.training import transplanted
 
 Workers = SideBySide[Laboratory]
-STAGES = {"rates": "choosing the learning rate", "bases": "the bases", "cells": "the networks that were given layers"}
+STAGES = {
+    "rates": "choosing the learning rate",
+    "bases": "the bases",
+    "cells": "the networks that were given layers",
+    "inside": "looking into the networks",
+}
 
 
 def transferability(
@@ -143,7 +149,9 @@ def _work(context: Context, labelled: Labelled, *, started: float) -> None:
     with SideBySide(lab, jobs=lab.options.jobs) as workers:
         lr = _rate(context, tasks, planned, workers)
         for cells in (planned.bases, planned.cells):
-            _train(context, tasks, workers, cells, epochs=planned.epochs, rates=[lr] * len(cells))
+            _train(context, tasks, planned, workers, dict.fromkeys(cells, lr))
+    if context.journal.get("inside") is None:
+        context.note(look_inside(context, tasks, planned))
     if context.journal.get("verdict") is None:
         context.note(findings_record(context.journal, seed=context.options.seed))
     context.note(_spent(context, planned, started=started))
@@ -199,8 +207,7 @@ def _rate(context: Context, tasks: Tasks, planned: Schedule, workers: Workers) -
     before = context.journal.get("rate")
     if before is not None:
         return float(before.metrics["rate"])
-    cells = list(planned.rates.values())
-    _train(context, tasks, workers, cells, epochs=planned.epochs, rates=list(planned.rates))
+    _train(context, tasks, planned, workers, {cell: rate for rate, cell in planned.rates.items()})
     tried = {}
     for rate, cell in planned.rates.items():
         record = context.journal.get(cell.key)
@@ -213,22 +220,20 @@ def _rate(context: Context, tasks: Tasks, planned: Schedule, workers: Workers) -
     return best
 
 
-def _train(
-    context: Context, tasks: Tasks, workers: Workers, cells: Sequence[Cell], *, epochs: int, rates: Sequence[float]
-) -> None:
+def _train(context: Context, tasks: Tasks, planned: Schedule, workers: Workers, rates: Mapping[Cell, float]) -> None:
     """Those that are not recorded, side by side; each one's record is written when it is done."""
     jobs = tasks.lab.options.jobs
     missing = [
-        Job(cell, tasks.sides(cell), epochs, rate)
-        for cell, rate in zip(cells, rates, strict=True)
+        Job(cell, tasks.sides(cell), planned.epochs, rate, keep=cell == planned.tuned)
+        for cell, rate in rates.items()
         if context.journal.get(cell.key) is None
     ]
-    done, stage = len(cells) - len(missing), f"{'networks' if cells[0].n else 'bases'}, {jobs} at a time"
-    context.progress(stage, done, len(cells))
+    done, stage = len(rates) - len(missing), f"{'networks' if next(iter(rates)).n else 'bases'}, {jobs} at a time"
+    context.progress(stage, done, len(rates))
     for record in workers.each(train_cell, missing):
         done += 1
         context.note(record)
-        context.progress(stage, done, len(cells))
+        context.progress(stage, done, len(rates))
 
 
 def _spent(context: Context, planned: Schedule, *, started: float) -> Record:
@@ -240,9 +245,12 @@ def _spent(context: Context, planned: Schedule, *, started: float) -> Record:
     for stage, cells in stages.items():
         records = [record for cell in cells if (record := context.journal.get(cell.key)) is not None]
         spent[stage] = sum(record.cost["seconds"] for record in records) / min(options.jobs, len(cells))
+    if (inside := context.journal.get("inside")) is not None:
+        spent["inside"] = inside.cost["seconds"]
     total = max(time.perf_counter() - started, sum(spent.values()))
     told = [
-        {"key": key, "name": STAGES[key], "planned_s": planned.seconds[key], "spent_s": spent[key]} for key in STAGES
+        {"key": key, "name": STAGES[key], "planned_s": planned.seconds.get(key), "spent_s": spent[key]}
+        for key in STAGES
     ]
     detail = {"stages": told, "budget_s": options.budget, "total_s": total, "peak_bytes": peak_bytes()}
     return Record("spent", "spent", cost={"seconds": total}, detail=detail)

@@ -1,0 +1,190 @@
+"""Looking into the networks of a laboratory: what cuts respond to, how alike they are, what fine-tuning changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from headstart.backbones import Backbone, load_random
+from headstart.evidence.similarity import between_classes, linear_cka
+from headstart.records import Record, writing
+from headstart.runs.context import Context
+from headstart.runs.online import OnlineProbe
+from headstart.runs.study.cells import Cell, kept_network, seed_of
+from headstart.runs.study.scheduling import Schedule
+from headstart.runs.study.tasks import Tasks
+from headstart.shallow import evenly
+
+FITTED, JUDGED = 1500, 600
+"""Images that probes are fitted to, and that everything else is seen on, at most."""
+UNITS, STRONGEST = 4, 8
+"""Units of a cut that are shown: those that say most of the class; and images of each."""
+SIDE, GAP = 40, 3
+"""Pixels of a patch in a picture, and between two of them."""
+FILTERS = 64
+
+
+def look_inside(context: Context, tasks: Tasks, planned: Schedule) -> Record:
+    """The networks of the first split and seed; the record ``inside``.
+
+    Bases A and B, the network that took all layers over from A and was fine-tuned on B, and random layers, all on
+    images of half B that none of them was trained on (linear probes: fitted to some that base B was trained on).
+    """
+    started = time.perf_counter()
+    context.progress("looking into the networks", 0, 1)
+    tuned = planned.tuned
+    networks = {
+        "base B": kept_network(tasks.lab, tuned.base),
+        "base A": kept_network(tasks.lab, Cell(tuned.kind, tuned.seed, "A")),
+        "A, fine-tuned on B": kept_network(tasks.lab, tuned),
+        "random": _random(tasks, tuned),
+    }
+    for network in networks.values():
+        network.to(context.device).eval()
+    sides, y = tasks.sides(tuned.base), tasks.lab.labelled.y
+    probe = OnlineProbe(tasks.prepared(tuned.seed), evenly(sides.train, y, FITTED), evenly(sides.judged, y, JUDGED))
+    cuts = list(planned.cuts)
+    z = {name: probe.features(network, cuts) for name, network in networks.items()}
+    fresh = {name: {cut: found[len(probe.fitted) :] for cut, found in by_cut.items()} for name, by_cut in z.items()}
+    own = y[probe.judged]
+    right = {name: probe.named(by_cut) for name, by_cut in z.items()}
+    detail = {
+        "kind": tuned.kind,
+        "seed": tuned.seed,
+        "images": len(own),
+        "cuts": cuts,
+        "separable": {n: {cut: float((named == own).mean()) for cut, named in by.items()} for n, by in right.items()},
+        "specific": {n: {cut: _specific(one, own) for cut, one in by.items()} for n, by in fresh.items()},
+        "within": _alike(fresh["base B"], fresh["base B"]),
+        "across": _alike(fresh["base A"], fresh["base B"]),
+        "changed": _changed(networks["base A"], networks["A, fine-tuned on B"], fresh, cuts),
+        "filters": _filters(context.folder, networks),
+        "responds": [_responds(context, tasks, networks["base B"], cut, probe.judged) for cut in cuts],
+    }
+    context.progress("looking into the networks", 1, 1)
+    return Record(
+        "inside", "inside", part="test", seed=tuned.seed, cost={"seconds": time.perf_counter() - started}, detail=detail
+    )
+
+
+def _random(tasks: Tasks, cell: Cell) -> Backbone:
+    """Layers that nobody has learned."""
+    options = tasks.lab.options
+    seed = seed_of(cell.kind, cell.seed, cell.target, "upper")
+    return load_random(options.architecture, size=options.size, seed=seed)
+
+
+def _specific(z: np.ndarray, y: np.ndarray) -> float:
+    return float(between_classes(z, y).mean())
+
+
+def _alike(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> list[list[float]]:
+    """CKA of every cut of one with every cut of the other."""
+    return [[round(linear_cka(a, b), 4) for b in other.values()] for a in one.values()]
+
+
+def _changed(
+    before: Backbone, after: Backbone, z: dict[str, dict[str, np.ndarray]], cuts: Sequence[str]
+) -> list[dict[str, Any]]:
+    """By cut, how far the weights below it moved, and how alike what it gives is, before and after fine-tuning."""
+    pairs = zip(before.segments(), after.segments(), strict=True)
+    moved = {cut: _moved(one, other) for (cut, one), (_, other) in pairs}
+    return [
+        {"cut": cut, "weights": moved[cut], "alike": linear_cka(z["base A"][cut], z["A, fine-tuned on B"][cut])}
+        for cut in cuts
+    ]
+
+
+def _moved(before: nn.Module, after: nn.Module) -> float | None:
+    """‖after − before‖ over ‖before‖ of all parameters; None where there are none."""
+    old, new = (
+        torch.cat([p.detach().reshape(-1) for p in m.parameters()] or [torch.zeros(0)]) for m in (before, after)
+    )
+    size = float(old.norm())
+    return float((new - old).norm()) / size if size > 0 else None
+
+
+def _filters(folder: Path, networks: dict[str, Backbone]) -> list[dict[str, str]]:
+    """The first layer's filters of each network as a picture, where it looks at colours."""
+    found = []
+    for number, (name, network) in enumerate(networks.items()):
+        first = next((m for m in network.modules() if isinstance(m, nn.Conv2d) and m.in_channels == 3), None)
+        if first is None:
+            continue
+        weights = first.weight.detach().cpu()[:FILTERS]
+        # Each by itself: what a filter looks for is its form, not its size.
+        low, high = (ends.view(-1, 1, 1, 1) for ends in (weights.amin((1, 2, 3)), weights.amax((1, 2, 3))))
+        squares = (weights - low) / (high - low).clamp(min=1e-9) * 255
+        found.append({"network": name, "picture": _save(folder, f"filters-{number}", [_squares(squares)])})
+    return found
+
+
+def _responds(context: Context, tasks: Tasks, network: Backbone, cut: str, rows: np.ndarray) -> dict[str, Any]:
+    """The units of a cut that say most of the class, each with the images that it responds to most strongly."""
+    lab = tasks.lab
+    lower = network.lower(cut)
+    x = network.preprocessing.tensor(lab.survey.pixels(rows), device=context.device)
+    with torch.no_grad():
+        maps = torch.cat([_positions(network, lower(part)) for part in x.split(64)])
+    strongest = maps.amax(2).cpu().numpy()
+    y, classes = lab.labelled.y[rows], lab.labelled.task.classes
+    units = np.argsort(-between_classes(strongest, y), kind="stable")[:UNITS].tolist()
+    strips, told = [], []
+    for unit in units:
+        best = np.argsort(-strongest[:, unit], kind="stable")[:STRONGEST].tolist()
+        pixels = lab.survey.pixels(rows[best])
+        boxes = [_seen(network, lower, x[i : i + 1], unit=unit, place=int(maps[i, unit].argmax())) for i in best]
+        strips.append(
+            [pixel[top:bottom, left:right] for pixel, (top, bottom, left, right) in zip(pixels, boxes, strict=True)]
+        )
+        told.append({"unit": unit, "classes": [classes[k] for k in y[best]]})
+    height, width = (max(box[1] - box[0] for box in boxes), max(box[3] - box[2] for box in boxes))
+    picture = _save(context.folder, f"cut-{network.cuts.index(cut)}", strips)
+    return {"cut": cut, "picture": picture, "units": told, "patch": [int(height), int(width)]}
+
+
+def _positions(network: Backbone, y: Tensor) -> Tensor:
+    """Any activation as (n, channels, positions)."""
+    if y.dim() == 4 and network.channels_last:
+        return y.flatten(1, 2).transpose(1, 2)
+    if y.dim() == 4:
+        return y.flatten(2)
+    return y.transpose(1, 2) if y.dim() == 3 else y[..., None]
+
+
+def _seen(network: Backbone, lower: nn.Module, x: Tensor, *, unit: int, place: int) -> tuple[int, int, int, int]:
+    """The part of an image that moves a unit at its place: top, bottom, left, right."""
+    x = x.clone().requires_grad_(True)
+    value = _positions(network, lower(x))[0, unit, place]
+    (gradient,) = torch.autograd.grad(value, x)
+    moved = gradient[0].abs().sum(0) > 0
+    rows, columns = moved.any(1).nonzero(), moved.any(0).nonzero()
+    if not len(rows):
+        return 0, x.shape[2], 0, x.shape[3]
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def _squares(values: Tensor) -> list[np.ndarray]:
+    """(n, 3, h, w) of 0 to 255 as n pictures."""
+    return list(values.permute(0, 2, 3, 1).byte().numpy())
+
+
+def _save(folder: Path, name: str, strips: Sequence[Sequence[np.ndarray]]) -> str:
+    """Rows of small pictures in one; its path in the study."""
+    width = max(len(strip) for strip in strips)
+    sheet = Image.new("RGB", (width * (SIDE + GAP) - GAP, len(strips) * (SIDE + GAP) - GAP), "white")
+    for row, strip in enumerate(strips):
+        for column, square in enumerate(strip):
+            enlarged = Image.fromarray(np.ascontiguousarray(square)).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+            sheet.paste(enlarged, (column * (SIDE + GAP), row * (SIDE + GAP)))
+    path = f"pictures/{name}.png"
+    with writing(folder / path) as temporary:
+        sheet.save(temporary, format="PNG")
+    return path
