@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,7 +37,9 @@ def cells(effects: Mapping[str, Sequence[float]], *, seeds: int = 5, noise: floa
 def test_what_is_as_in_the_paper_holds() -> None:
     found = judge_transferability(cells(AS_IN_THE_PAPER), cells(DISSIMILAR))
     assert [one.word for one in found] == ["holds"] * 8
-    assert sentence(found).startswith("Holds here: lower layers transfer; upper layers specialise;")
+    assert sentence(found) == "Of 8 findings of the paper 8 hold here."
+    mixed = [*found[:1], replace(found[0], word="opposite"), replace(found[0], word="not shown")]
+    assert sentence(mixed) == "Of 3 findings of the paper 1 holds here, 1 the other way round, 1 not shown."
 
 
 def test_effects_the_other_way_round_are_said_to_be_so() -> None:

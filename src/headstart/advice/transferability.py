@@ -73,14 +73,14 @@ def _finding(asked: _Asked, found: Forecast, p: float) -> Finding:
 
 
 def sentence(findings: Sequence[Finding]) -> str:
-    """All of them in a sentence."""
+    """How many of them hold."""
     if not findings:
         return "Too few networks have been trained to say anything."
-    told = []
-    for word, title in (("holds", "Holds here"), ("opposite", "The other way round"), ("not shown", "Not shown")):
-        names = [one.name for one in findings if one.word == word]
-        told += [f"{title}: {'; '.join(names)}."] if names else []
-    return " ".join(told)
+    counts = {word: sum(one.word == word for one in findings) for word in ("holds", "opposite", "not shown")}
+    told = [f"{counts['holds']} {'holds' if counts['holds'] == 1 else 'hold'} here"]
+    told += [f"{counts['opposite']} the other way round"] if counts["opposite"] else []
+    told += [f"{counts['not shown']} not shown"] if counts["not shown"] else []
+    return f"Of {len(findings)} findings of the paper {', '.join(told)}."
 
 
 def _lower_transfer(near: Cells, far: Cells) -> Doubles | None:

@@ -135,9 +135,8 @@ def _responds(context: Context, tasks: Tasks, network: Backbone, cut: str, rows:
         maps = torch.cat([_positions(network, lower(part)) for part in x.split(64)])
     strongest = maps.amax(2).cpu().numpy()
     y, classes = lab.labelled.y[rows], lab.labelled.task.classes
-    units = np.argsort(-between_classes(strongest, y), kind="stable")[:UNITS].tolist()
     strips, told = [], []
-    for unit in units:
+    for unit in _telling(strongest, y):
         best = np.argsort(-strongest[:, unit], kind="stable")[:STRONGEST].tolist()
         pixels = lab.survey.pixels(rows[best])
         boxes = [_seen(network, lower, x[i : i + 1], unit=unit, place=int(maps[i, unit].argmax())) for i in best]
@@ -148,6 +147,17 @@ def _responds(context: Context, tasks: Tasks, network: Backbone, cut: str, rows:
     height, width = (max(box[1] - box[0] for box in boxes), max(box[3] - box[2] for box in boxes))
     picture = _save(context.folder, f"cut-{network.cuts.index(cut)}", strips)
     return {"cut": cut, "picture": picture, "units": told, "patch": [int(height), int(width)]}
+
+
+def _telling(strongest: np.ndarray, y: np.ndarray) -> list[int]:
+    """Units whose strongest responses say most of the class; of those that respond to one class most, the best one."""
+    order = np.argsort(-between_classes(strongest, y), kind="stable").tolist()
+    means = np.stack([strongest[y == k].mean(0) for k in np.unique(y)])
+    first: dict[int, int] = {}
+    for unit in order:
+        first.setdefault(int(means[:, unit].argmax()), unit)
+    chosen = list(first.values())[:UNITS]
+    return [*chosen, *(unit for unit in order if unit not in chosen)][:UNITS]
 
 
 def _positions(network: Backbone, y: Tensor) -> Tensor:
