@@ -51,9 +51,11 @@ def words_of(name: str, out: Path) -> list[str]:
 
 def run(name: str) -> None:
     """One study, kept as its findings, its drops and what it took."""
+    before = cpu_s()
     done = subprocess.run(words_of(name, RUNS / name), check=True, stdout=subprocess.PIPE)
     found = json.loads(done.stdout)
     plan, cells = found["plan"], found["cells"]
+    bases = [cell for cell in cells if not cell["n"] and not cell["kind"].startswith("rate")]
     keep(
         {
             "what": name,
@@ -66,13 +68,18 @@ def run(name: str) -> None:
             "networks": len(cells),
             "cell_s": sum(cell["seconds"] for cell in cells),
             "total_s": found["spent"]["total_s"],
-            "bases": _mean([cell["value"] for cell in cells if not cell["n"] and not cell["kind"].startswith("rate")]),
-            "late": _mean(
-                [_late(cell["curve"]) for cell in cells if not cell["n"] and not cell["kind"].startswith("rate")]
-            ),
+            "cpu_s": cpu_s() - before,
+            "bases": _mean([cell["value"] for cell in bases]),
+            "late": _mean([_late(cell["curve"]) for cell in bases]),
             "machine": plan["machine"],
         }
     )
+
+
+def cpu_s() -> float:
+    """Processor seconds of all processes that this one has waited for."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _late(curve: list[list[float]]) -> float:
@@ -93,23 +100,18 @@ def alone() -> None:
     records = [json.loads(line) for line in (study / "records.jsonl").read_text().splitlines()]
     plan = next(one for one in records if one["key"] == "plan")["detail"]
     cuts = sorted(plan["cuts"].items(), key=lambda pair: pair[1])
-    chosen = [
-        (name, n, cut)
-        for n, cut in ((n, cut) for cut, n in (cuts[0], cuts[-1]))
-        for name in ("BnB", "AnB", "BnB+", "AnB+", "random")
-    ]
+    ends = [cuts[0], cuts[-1]]
+    chosen = [(name, n, cut) for cut, n in ends for name in ("BnB", "AnB", "BnB+", "AnB+", "random")]
     for name, n, cut in chosen[: GRID["alone"]["cells"]]:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "ALONE": json.dumps([name, n, cut])}
-        before = os.times()
-        subprocess.run([sys.executable, "-W", "ignore", __file__, "one"], check=True, env=environment)
-        after = os.times()
-        cpu = after.children_user + after.children_system - before.children_user - before.children_system
-        keep({"what": "alone", "treatment": name, "n": n, "cpu_s": cpu})
+        command = [sys.executable, "-W", "ignore", __file__, "one"]
+        before = cpu_s()
+        done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
+        keep({"what": "alone", "treatment": name, "n": n, "cpu_s": cpu_s() - before, "training_s": float(done.stdout)})
 
 
 def one() -> None:
-    """A cell as if there were no other: what `alone` starts."""
-    from dataclasses import replace
+    """A cell as if there were no other: what `alone` starts. It prints its processor seconds after reading the images."""
     from functools import partial
 
     import torch
@@ -150,10 +152,12 @@ def one() -> None:
     cells_.activations = lambda model, images, **_: Passing(images, model.backbone.lower(model.frozen).eval())  # type: ignore[assignment, misc]
     cell = Cell("random", seed, "B", 0, name, n, cut)
     job = partial(Job, epochs=planned.epochs, lr=rate.metrics["rate"])
+    before = time.process_time()
     needed = {one for one in (cell.base, cell.source) if one is not None}
     for base in sorted(needed, key=lambda one: one.key):
         train_cell(lab, job(base, tasks.sides(base)))
-    train_cell(lab, job(replace(cell), tasks.sides(cell)))
+    train_cell(lab, job(cell, tasks.sides(cell)))
+    print(time.process_time() - before)
 
 
 def kills() -> None:
@@ -186,11 +190,8 @@ def kills() -> None:
 def measured(folder: Path) -> dict[str, Any]:
     """Everything that was measured, without the clock's part."""
     lines = map(json.loads, (folder / "records.jsonl").read_text().splitlines())
-    return {
-        one["key"]: (one.get("metrics"), one.get("detail"))
-        for one in lines
-        if one["what"] in ("cell", "rate", "verdict")
-    }
+    kinds = ("cell", "rate", "verdict")
+    return {one["key"]: (one.get("metrics"), one.get("detail")) for one in lines if one["what"] in kinds}
 
 
 def keep(row: Row) -> None:
@@ -214,10 +215,10 @@ def table() -> None:
             continue
         row = rows[name]
         print(
-            f"\n**{name}**: {row['networks']} networks, {row['epochs']} epochs each, {len(row['seeds'])} seeds,"
-            f" {row['total_s'] / 60:.0f} min ({row['cell_s'] / 60:.0f} min of a core); bases {100 * row['bases']:.1f} % right,"
-            f" {100 * row['late']:+.1f} points over their last quarter.\n"
+            f"\n**{name}**: {row['networks']} networks, {row['epochs']} epochs each, {len(row['seeds'])} seeds,", end=""
         )
+        print(f" {row['total_s'] / 60:.0f} min; bases {100 * row['bases']:.1f} % right,", end="")
+        print(f" {100 * row['late']:+.1f} points over their last quarter.\n")
         print("| finding | here | points | p |\n|---|---|---|---|")
         for one in row["findings"]:
             print(f"| {one['name']} | {one['word']} | {points(one)} | {one['p']:.3f} |")
@@ -239,11 +240,10 @@ def shared(rows: dict[str, Row]) -> None:
         print("\nCells alone: not run.")
         return
     grid = rows["glyphs"]
-    each = grid["cell_s"] / grid["networks"]
-    own = _mean([row["cpu_s"] for row in cells])
-    print(
-        f"\nA cell in the grid, bases and rates shared out: {each:.1f} s; alone: {own:.1f} s; {own / each:.1f} times as much."
-    )
+    each = grid["cpu_s"] / grid["networks"]
+    own, trained = (_mean([row[key] for row in cells]) for key in ("cpu_s", "training_s"))
+    print(f"\nProcessor seconds of a cell in the grid, all else shared out: {each:.1f}; alone: {trained:.1f}", end="")
+    print(f" ({trained / each:.1f} times as much), with reading the images {own:.1f} ({own / each:.1f} times).")
 
 
 def points(found: Row | None) -> str:
