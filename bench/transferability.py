@@ -111,7 +111,7 @@ def alone() -> None:
 
 
 def one() -> None:
-    """A cell as if there were no other: what `alone` starts. It prints its processor seconds after reading the images."""
+    """A cell as if there were no other: what `alone` starts. It prints its processor seconds without reading images."""
     from functools import partial
 
     import torch
