@@ -166,8 +166,10 @@ def halves(run: Run, journal: Journal) -> dict[str, Any] | None:
     if not records:
         return None
     rows = []
+    parts = run.verdict.detail["parts"] if run.verdict else {}
     for kind in dict.fromkeys(record.strategy for record in records):
         own = [record for record in records if record.strategy == kind]
+        last = parts[kind]["0"]["drops"][-1] if kind in parts else None
         rows.append(
             {
                 "title": KINDS.get(kind, f"Halves of {kind}"),
@@ -175,6 +177,8 @@ def halves(run: Run, journal: Journal) -> dict[str, Any] | None:
                 "drawn": len({tuple(record.detail["A"]) for record in own}) > 1,
                 "a": _listed(own[0].detail["A"]),
                 "b": _listed(own[0].detail["B"]),
+                "lost": _cell(last["loss"]) if last else None,
+                "n": last["n"] if last else 0,
             }
         )
     return {"rows": rows, "reference": str(run.options.get("reference"))}
