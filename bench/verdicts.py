@@ -51,11 +51,12 @@ def compared(cell: Row, pairs: list[Pair]) -> dict[Pair, Any]:
     """Simultaneous intervals of these pairs, as a run makes them."""
     from headstart.advice import Difference
     from headstart.advice.verdict import LEVEL
-    from headstart.evidence import simultaneous
+    from headstart.evidence import simultaneous, training_draw
 
-    n = cell["judged"]
+    n, folds = cell["judged"], cell["folds"]
+    wider = training_draw(1, folds - 1, splits=folds) if folds else training_draw(n, cell["labelled"] - n)
     right = {name: unpacked(one["right"], n).astype(int) for name, one in cell["strategies"].items()}
-    found = simultaneous(np.ones(n, int), right, pairs, np.array(cell["groups"]), level=LEVEL)
+    found = simultaneous(np.ones(n, int), right, pairs, np.array(cell["groups"]), level=LEVEL, wider=wider)
     return {pair: Difference(*pair, one.value, one.low, one.high) for pair, one in found.items()}
 
 

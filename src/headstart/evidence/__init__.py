@@ -1,6 +1,14 @@
 """Arrays in, numbers with intervals out. No model, no file, no choice."""
 
-from headstart.evidence.bootstrap import Difference, Interval, best_of, interval, paired, simultaneous
+from headstart.evidence.bootstrap import (
+    Difference,
+    Interval,
+    best_of,
+    interval,
+    paired,
+    simultaneous,
+    training_draw,
+)
 from headstart.evidence.calibration import fit_temperature, softmax
 from headstart.evidence.metrics import METRICS, Metric, calibration_error, confusion, log_loss, losses
 
@@ -19,4 +27,5 @@ __all__ = [
     "paired",
     "simultaneous",
     "softmax",
+    "training_draw",
 ]

@@ -8,6 +8,7 @@ that a perfect score on 20 images is certain to be perfect.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -161,6 +162,26 @@ def best_of(
     return _wilson(max(0.0, float(values[winner]) - gain), inside[winner], count, len(y), level)
 
 
+def training_draw(judged: int, fitted: int, *, splits: int = 1) -> float:
+    """By how much an error widens because the training images are one draw, too: √(1 + J n₂/n₁).
+
+    Images that are drawn again are judged by the same networks: what the next user's networks, trained on images of
+    their own, would do otherwise is not among the replicates. Source: Nadeau & Bengio, *Machine Learning* 52, 2003,
+    whose correlation n₂/(n₁ + n₂) between splits is a guess on the safe side.
+
+    Parameters
+    ----------
+    judged, fitted : n₂ images that are judged by a network, and n₁ that it was trained on.
+    splits : J, how many such splits are judged together; folds of a cross-validation are as many.
+
+    Examples
+    --------
+    >>> training_draw(20, 80, splits=5), round(training_draw(200, 600), 3)
+    (1.5, 1.155)
+    """
+    return math.sqrt(1 + splits * judged / fitted)
+
+
 def simultaneous(
     y: Classes,
     predictions: Mapping[str, Classes],
@@ -169,6 +190,7 @@ def simultaneous(
     *,
     metric: str = "accuracy",
     level: float = 0.95,
+    wider: float = 1.0,
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[tuple[str, str], Difference]:
@@ -178,6 +200,10 @@ def simultaneous(
     |d_jb − d_j| / s_j over the pairs j, never below that of one comparison (Romano & Wolf,
     *Econometrica* 2005). The second of a pair is *not shown worse* than the first by more than a margin when
     the low end of their difference does not exceed the margin. Other parameters as in `interval`.
+
+    Parameters
+    ----------
+    wider : factor of the errors, of `training_draw` where ways to train are compared and not only their networks.
 
     Raises
     ------
@@ -205,7 +231,7 @@ def simultaneous(
     largest = np.divide(deviations, sd, out=np.zeros_like(deviations), where=sd > 1e-12).max(axis=0)
     normal = float(stats.norm.ppf((1 + level) / 2))
     widening = max(1.0, float(np.quantile(largest, level)) / normal)
-    halves = widening * _quantile(level, count) * _paired_error(spread, count)
+    halves = wider * widening * _quantile(level, count) * _paired_error(spread, count)
     return {pair: _difference(float(d), float(h)) for pair, d, h in zip(pairs, differences, halves, strict=True)}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.advice import Candidate, CutValue, Difference, Facts, Verdict, decide, why
 from headstart.advice.verdict import LEVEL
-from headstart.evidence import Interval, best_of, simultaneous
+from headstart.evidence import Interval, best_of, simultaneous, training_draw
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared, kept_predictions
 from headstart.strategies import TABLE
@@ -76,8 +76,10 @@ def _comparisons(context: Context, prepared: Prepared, records: Sequence[Record]
     stayed = [r for r in records if not r.detail["dropped"]]
     best = max((r for r in stayed if r.strategy in names), key=lambda r: r.metrics["value"]).strategy
 
+    wider = _wider(context, prepared)
+
     def compare(pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Difference]:
-        return _compared(y, {**predicted, GUESS: guess}, pairs, groups, metric=metric)
+        return _compared(y, {**predicted, GUESS: guess}, pairs, groups, metric=metric, wider=wider)
 
     random = [("probe", "frozen_random")] if {"probe", "frozen_random"} <= predicted.keys() else []
     return _Comparisons(
@@ -91,6 +93,15 @@ def _comparisons(context: Context, prepared: Prepared, records: Sequence[Record]
     )
 
 
+def _wider(context: Context, prepared: Prepared) -> float:
+    """By how much intervals widen, since what is compared are ways to train, not these networks alone."""
+    plan = context.journal.get("plan")
+    assert plan is not None
+    if (folds := plan.detail["folds"]) is not None:
+        return training_draw(1, folds - 1, splits=folds)
+    return training_draw(len(prepared.split.val), len(prepared.split.train))
+
+
 def _compared(
     y: np.ndarray,
     predicted: Mapping[str, np.ndarray],
@@ -98,6 +109,7 @@ def _compared(
     groups: np.ndarray,
     *,
     metric: str,
+    wider: float,
 ) -> dict[tuple[str, str], Difference]:
     """All pairs at once. One that was dropped is compared on the folds that it ran, which come first."""
     lengths = {pair: min(len(predicted[name]) for name in pair) for pair in pairs}
@@ -107,7 +119,7 @@ def _compared(
         # Each set of pairs gets its share of the error that all of them may make.
         level = 1 - (1 - LEVEL) * len(together) / len(pairs)
         cut = {name: p[:n] for name, p in predicted.items() if len(p) >= n}
-        found |= simultaneous(y[:n], cut, together, groups[:n], metric=metric, level=level)
+        found |= simultaneous(y[:n], cut, together, groups[:n], metric=metric, level=level, wider=wider)
     return {pair: Difference(*pair, found[pair].value, found[pair].low, found[pair].high) for pair in pairs}
 
 
