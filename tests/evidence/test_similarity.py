@@ -42,6 +42,10 @@ def test_independent_features_are_not_alike_however_wide_they_are() -> None:
     assert abs(np.mean(found)) < 0.02
 
 
+def test_of_three_images_nothing_is_said() -> None:
+    assert linear_cka(np.eye(3), np.eye(3)) is None
+
+
 def test_what_does_not_vary_is_like_nothing() -> None:
     assert linear_cka(np.ones((9, 2)), np.random.default_rng(0).normal(size=(9, 2))) == 0.0
 

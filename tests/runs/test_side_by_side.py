@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import subprocess
 import sys
@@ -11,20 +12,30 @@ from pathlib import Path
 import pytest
 import torch
 
-from headstart.errors import DataError
+from headstart.errors import DataError, RunError
 from headstart.runs.side_by_side import SideBySide, one_thread
 
-SCRIPT = """
-import os, sys, time
-from headstart.runs.side_by_side import SideBySide
+WORK = """
+import os, time
 
 def told(folder, number):
-    (open(f"{folder}/{number}", "w")).write(str(os.getpid()))
+    open(f"{folder}/{number}", "w").write(str(os.getpid()))
     time.sleep(60)
 
-if __name__ == "__main__":
-    with SideBySide(sys.argv[1], jobs=2) as workers:
-        list(workers.each(told, [0, 1]))
+def counted(folder, number):
+    return number + 1
+
+def killed(folder, number):
+    os.kill(os.getpid(), 9)
+"""
+SCRIPT = """
+import sys
+from headstart.runs.side_by_side import SideBySide
+from work import told, counted
+
+print("began", flush=True)
+with SideBySide(sys.argv[1], jobs=2) as workers:
+    print(sorted(workers.each(WORK, [0, 1])))
 """
 
 
@@ -61,15 +72,35 @@ def test_threads_are_as_before() -> None:
     assert torch.get_num_threads() == before
 
 
+def test_a_script_that_does_not_expect_other_processes_is_run_once(tmp_path: Path) -> None:
+    done = _started(tmp_path, work="counted").communicate(timeout=120)
+    assert done == ("began\n[1, 2]\n", "")
+
+
+def test_a_process_that_is_ended_from_outside_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work.py").write_text(WORK)
+    monkeypatch.syspath_prepend(tmp_path)
+    killed = importlib.import_module("work").killed
+    with pytest.raises(RunError, match="ended from outside"), SideBySide(str(tmp_path), jobs=2) as workers:
+        list(workers.each(killed, [0, 1]))
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_when_the_first_process_ends_so_do_the_others(tmp_path: Path, how: signal.Signals) -> None:
-    (tmp_path / "script.py").write_text(SCRIPT)
-    process = subprocess.Popen([sys.executable, str(tmp_path / "script.py"), str(tmp_path)], stderr=subprocess.PIPE)
+    process = _started(tmp_path, work="told")
     _until(lambda: all((tmp_path / name).exists() and (tmp_path / name).read_text() for name in "01"))
     workers = [int((tmp_path / name).read_text()) for name in "01"]
     process.send_signal(how)
     process.communicate(timeout=30)
     _until(lambda: not any(_alive(one) for one in workers))
+
+
+def _started(folder: Path, *, work: str) -> subprocess.Popen[str]:
+    """A script without a guard, as people write them, whose processes do this work."""
+    (folder / "work.py").write_text(WORK)
+    (folder / "script.py").write_text(SCRIPT.replace("WORK", work))
+    command = [sys.executable, str(folder / "script.py"), str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def _alive(process: int) -> bool:

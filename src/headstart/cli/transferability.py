@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -70,23 +70,22 @@ def study_transferability_command(
             device=device,
             max_pixels=max_pixels,
             progress=terminal.progress,
-            on_record=terminal.show,
+            on_record=lambda record: print_plan(terminal, record.detail) if record.key == "plan" else None,
         )
         if as_json:
             sys.stdout.write(json.dumps(found.to_json(), ensure_ascii=False) + "\n")
         elif dry_run:
-            print_plan(terminal, found)
+            print_plan(terminal, found.plan)
         else:
             print_transferability(terminal, found)
 
 
-def print_plan(terminal: Terminal, study: TransferabilityStudy) -> None:
-    """Which networks would be trained, and how long that takes."""
+def print_plan(terminal: Terminal, plan: dict[str, Any]) -> None:
+    """Which networks are trained, and how long that takes."""
     from rich.table import Table
 
     from headstart.report import wording
 
-    plan = study.plan
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column()
@@ -116,8 +115,6 @@ def print_transferability(terminal: Terminal, study: TransferabilityStudy) -> No
 
     record = study.records.get("verdict")
     assert record is not None
-    for note in study.plan["notes"]:
-        terminal.console.print(f"– {note}", markup=False)
     for kind, by_labels in record.detail["parts"].items():
         table = Table(box=None, pad_edge=False)
         table.add_column(f"{kind}, n", justify="right")

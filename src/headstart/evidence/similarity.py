@@ -6,20 +6,23 @@ import numpy as np
 
 from headstart.evidence.metrics import Classes, Floats
 
+FEWEST = 4
+"""Images: the estimate is a mean over four different ones."""
 
-def linear_cka(x: Floats, y: Floats) -> float:
+
+def linear_cka(x: Floats, y: Floats) -> float | None:
     """Linear centred kernel alignment of two sets of features: 1 where one is a rotation and scaling of the other.
 
         CKA = HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)),  K = x xᵀ,  L = y yᵀ
 
     with the unbiased estimate of HSIC: without that, independent features of few images look alike the more, the wider
-    they are. It may fall a little below 0. 0 where one of them does not vary.
+    they are. It may fall a little below 0. 0 where one of them does not vary; None of fewer than four images.
 
     Source: Kornblith et al. 2019, https://arxiv.org/abs/1905.00414; the estimate: Song et al. 2012, JMLR 13, eq. 5.
 
     Parameters
     ----------
-    x, y : features of the same n images, ``(n, d)`` and ``(n, e)``; n is at least 4.
+    x, y : features of the same n images, ``(n, d)`` and ``(n, e)``.
 
     Examples
     --------
@@ -27,6 +30,8 @@ def linear_cka(x: Floats, y: Floats) -> float:
     >>> round(linear_cka(x, 2 * x @ np.linalg.qr(np.ones((3, 3)) + np.eye(3))[0]), 6)
     1.0
     """
+    if len(x) < FEWEST:
+        return None
     k, m = (_without_diagonal(z) for z in (x, y))
     scale = _hsic(k, k) * _hsic(m, m)
     return float(_hsic(k, m) / np.sqrt(scale)) if scale > 0 else 0.0

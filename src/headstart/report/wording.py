@@ -374,9 +374,7 @@ def transferability_command(options: Mapping[str, Any]) -> list[str]:
     pieces += [["--labels", ",".join(map(str, options["labels"]))]] if options["labels"] else []
     pieces += [["--epochs", str(options["epochs"])]] if options["epochs"] is not None else []
     pieces += [["--budget", duration(options["budget"])], ["--reference", str(options["reference"])]]
-    pieces += [
-        ["--" + key.replace("_", "-"), str(options[key])] for key in ("jobs", "seed", "size", "device", "max_pixels")
-    ]
+    pieces += [["--" + key.replace("_", "-"), str(options[key])] for key in ("seed", "size", "device", "max_pixels")]
     return [shlex.join(piece) for piece in pieces]
 
 

@@ -206,8 +206,19 @@ def same_data(context: Context, prepared: Prepared) -> None:
     RunError : they have changed.
     """
     record = context.journal.get("data")
-    if record is not None and record.data != prepared.fingerprint:
-        fact = f"The images or labels have changed since the run in {context.folder} was started."
+    if record is not None:
+        same_images(context.folder, record, prepared.fingerprint)
+
+
+def same_images(folder: Path, record: Record, fingerprint: str) -> None:
+    """As `same_data`, of a record that has the fingerprint of what the run was started with.
+
+    Raises
+    ------
+    RunError : it is another one.
+    """
+    if record.data != fingerprint:
+        fact = f"The images or labels have changed since the run in {folder} was started."
         raise RunError(fact, "Choose another --out for the changed data.")
 
 

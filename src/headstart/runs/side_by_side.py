@@ -5,14 +5,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 import torch
+
+from headstart.errors import RunError
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -30,6 +34,10 @@ class SideBySide(Generic[S]):
     ----------
     shared : what all units need; it is sent to each process once.
     jobs : units at a time.
+
+    Raises
+    ------
+    RunError : from `each`, where a process was ended from outside.
     """
 
     def __init__(self, shared: S, *, jobs: int) -> None:
@@ -58,10 +66,36 @@ class SideBySide(Generic[S]):
             with one_thread():
                 yield from (work(self._shared, unit) for unit in units)
             return
-        waiting = {self._pool.submit(_one, work, unit) for unit in units}
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (one.result() for one in done)
+        with _spawning():
+            waiting = {self._pool.submit(_one, work, unit) for unit in units}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (one.result() for one in done)
+        except BrokenProcessPool as error:
+            fact = "A process that trained networks was ended from outside, for lack of memory perhaps."
+            raise RunError(fact, "Repeat the command with fewer --jobs: it goes on where it was.") from error
+
+
+@contextmanager
+def _spawning() -> Iterator[None]:
+    """While processes start: they run nothing of the caller's own script, and Ctrl-C is left to this process.
+
+    A new process would import the main module again; a script that does not expect that would begin anew in each of
+    them. What they work on comes from modules.
+    """
+    main = sys.modules["__main__"]
+    kept: dict[str, Any] = {name: main.__dict__[name] for name in ("__file__", "__spec__") if name in main.__dict__}
+    in_front = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_front else None
+    main.__dict__.pop("__file__", None)
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        main.__dict__.update(kept)
+        if in_front:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -82,7 +116,6 @@ def _one(work: Callable[[Any, T], R], unit: T) -> R:
 def _begin(shared: object) -> None:
     """A new process: one thread, and its end when the one that began it ends, killed or not."""
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them; the one that began them ends the others
     _shared.append(shared)
     parent = multiprocessing.parent_process()
 

@@ -154,15 +154,15 @@ def surrogate(n: int, *, epochs: int, continued: bool = False) -> Recipe:
     )
 
 
-def transplanted(n: int, *, epochs: int, lr: float) -> Recipe:
+def transplanted(*, epochs: int, batch_size: int, lr: float) -> Recipe:
     """The same for every network that is compared with others by how many layers it was given.
 
     All images as they are, and to the last epoch: what the frozen part makes of them is then computed once, and no
-    network has taken more steps than another. Below 500 images half as many a step.
+    network has taken more steps than another.
     """
     return Recipe(
         epochs=epochs,
-        batch_size=64 if n >= 500 else 32,
+        batch_size=batch_size,
         lr=lr,
         lr_head=lr,
         weight_decay=0.05,

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from headstart import study
 from headstart.cli.main import app
+from headstart.data.batches import Batches
 from headstart.errors import BackboneError, DataError, OptionError, RunError
 from headstart.features import Passing
 from headstart.problem import labelled_arrays, read_labelled
@@ -21,7 +22,7 @@ from headstart.records import Journal, Record
 from headstart.report import draw
 from headstart.runs.context import Context
 from headstart.runs.study import cells as cells_
-from headstart.runs.study.cells import Cell, Job, Laboratory, begun, kept_network, train_cell
+from headstart.runs.study.cells import Cell, Job, Laboratory, Steps, begun, kept_network, train_cell
 from headstart.runs.study.scheduling import FEWEST_EPOCHS, Costs, Schedule, schedule
 from headstart.runs.study.tasks import Tasks, halved
 from headstart.runs.study.transferability_study import TransferabilityStudy
@@ -91,25 +92,31 @@ def test_every_treatment_is_run_at_every_cut_in_both_directions(done: Transferab
         for n in (1, 4, 7)
         for name in TREATMENTS
     }
-    assert {record.detail["kind"] for record in done.records.of("cell") if not record.detail["n"]} == {
-        "random",
-        "names",
-        "rate-0.0003",
-        "rate-0.001",
-        "rate-0.003",
-    }
+    assert [record.key for record in done.records.of("trial")] == ["trial/0.0003", "trial/0.001", "trial/0.003"]
     assert not (done.folder / "work").exists()
 
 
 @pytest.mark.slow
 def test_all_networks_take_the_same_steps_at_a_rate_chosen_on_a_base(done: TransferabilityStudy) -> None:
     rate = done.records.get("rate")
-    cells = [record for record in done.records.of("cell") if not record.detail["kind"].startswith("rate-")]
-    assert {(one.recipe["epochs"], one.recipe["lr"]) for one in cells} == {(1, rate.metrics["rate"])}
+    cells, plan = done.records.of("cell"), done.plan
+    assert {(one.recipe["steps"], one.recipe["lr"]) for one in cells} == {(plan["steps"], rate.metrics["rate"])}
     best = max(rate.detail["tried"], key=lambda one: (one["value"], -one["loss"]))
     assert best["rate"] == rate.metrics["rate"]
     few = {record.detail["images"] for record in cells if record.detail["labels"]}
     assert few == {8}
+
+
+@pytest.mark.parametrize(("images", "size", "steps"), [(600, 64, 10), (250, 64, 10), (40, 32, 7), (700, 32, 3)])
+def test_few_images_and_many_take_the_same_steps(images: int, size: int, steps: int) -> None:
+    rows = np.arange(images)
+    stream = Batches(lambda i: i, lambda i: torch.as_tensor(i), rows, rows, size)
+    found = Steps(stream, steps)
+    assert len(found) == steps
+    epochs = [[batch.x.tolist() for batch in found.shuffled(e, seed=0, augmentation=None)] for e in (1, 2)]
+    assert [len(epoch) for epoch in epochs] == [steps, steps] and epochs[0] != epochs[1]
+    rounds = min(steps, len(stream))
+    assert len({i for batch in epochs[0][:rounds] for i in batch}) == sum(map(len, epochs[0][:rounds]))
 
 
 @pytest.mark.slow
@@ -152,6 +159,21 @@ def test_a_stopped_study_goes_on_and_ends_with_the_same_table(
     assert told[0] == told[1]
     with pytest.raises(RunError, match="seeds: 2 there, 3 now"):
         study.transferability(_digits, tmp_path / "run", **(ASKED | {"seeds": 3}))
+    assert study.transferability(_digits, tmp_path / "run", **(ASKED | {"jobs": 2})).sentence == done.sentence
+
+
+@pytest.mark.slow
+def test_it_does_not_go_on_with_other_images(digits_folder: Path, tmp_path: Path) -> None:
+    def stop(record: Record) -> None:
+        if record.what == "trial":
+            raise KeyboardInterrupt
+
+    asked = ASKED | {"splits": ("random",), "seeds": 1, "labels": ()}
+    with pytest.raises(KeyboardInterrupt):
+        study.transferability(digits_folder, tmp_path / "run", on_record=stop, **asked)
+    next((digits_folder / "0").iterdir()).unlink()
+    with pytest.raises(RunError, match="have changed"):
+        study.transferability(digits_folder, tmp_path / "run", **asked)
 
 
 def _measured(found: TransferabilityStudy) -> dict[str, Any]:
@@ -169,8 +191,9 @@ def test_networks_side_by_side_have_the_same_bits(_digits: Path, tmp_path: Path)
 @pytest.mark.slow
 def test_the_page_is_drawn_from_the_records_alone(done: TransferabilityStudy) -> None:
     page = done.report.read_text()
-    for words in ("What is lost and gained", "Finding by finding", "With fewer labels", "The two tasks", "plateau"):
-        assert words in page or "still learning" in page
+    for words in ("What is lost and gained", "Finding by finding", "With fewer labels", "The two tasks", "by depth"):
+        assert words in page
+    assert ("come to a plateau" in page) != ("still learning" in page)
     draw(done.folder)
     assert done.report.read_text() == page
     lines = (done.folder / "records.jsonl").read_text().splitlines(keepends=True)
@@ -208,10 +231,10 @@ def test_a_treatment_keeps_and_trains_what_it_says(name: str, lab: Laboratory) -
     tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=None)})
     cell = Cell("random", 0, "B", 0, name, 4, cut)
     for one in {cell.base, cell.source} - {None}:
-        train_cell(lab, Job(one, tasks.sides(one), 1, 3e-3))
-    model = begun(lab, Job(cell, tasks.sides(cell), 1, 3e-3))
+        train_cell(lab, Job(one, tasks.sides(one), 1, 2, 32, 3e-3))
+    model = begun(lab, Job(cell, tasks.sides(cell), 1, 2, 32, 3e-3))
     source = kept_network(lab, cell.source) if cell.source else None
-    drawn = begun(lab, Job(replace(cell, treatment="random"), tasks.sides(cell), 1, 3e-3)).backbone
+    drawn = begun(lab, Job(replace(cell, treatment="random"), tasks.sides(cell), 1, 2, 32, 3e-3)).backbone
     assert _same(model.backbone.lower(cut), (source or drawn).lower(cut))
     assert cell.source is None or cell.source.target == ("A" if row.lower == "other" else "B")
     # What is above is drawn anew: it is nobody's, and the same for every treatment.
@@ -242,7 +265,7 @@ def test_the_frozen_part_runs_once_and_the_network_is_the_one_that_images_give(
 ) -> None:
     tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=None)})
     cell = Cell("random", 0, "B", 0, "random", 4, "layers.conv4")
-    job = Job(cell, tasks.sides(cell), 3, 3e-3)
+    job = Job(cell, tasks.sides(cell), 3, 2, 32, 3e-3)
     made, passed = [], []
 
     def predict(model: Any, batches: Any) -> np.ndarray:
@@ -259,8 +282,52 @@ def test_the_frozen_part_runs_once_and_the_network_is_the_one_that_images_give(
     assert not passed
     monkeypatch.setattr(cells_, "activations", lower)
     train_cell(lab, job)
-    assert sum(passed) > 3 * len(job.sides.train)
+    assert len(passed) > 3 * job.steps
     assert _same(made[0], made[1])
+
+
+@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
+def test_random_layers_give_numbers_of_a_common_size(architecture: str, _digits: Path, tmp_path: Path) -> None:
+    lab = opened(_digits, tmp_path, architecture=architecture)
+    tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=None)})
+    last = begun(lab, Job(Cell("random", 0, "A"), tasks.sides(Cell("random", 0, "A")), 1, 2, 32, 1e-3)).backbone.cuts[
+        -2
+    ]
+    cell = Cell("random", 0, "A", 0, "random", 4, last)
+    model = begun(lab, Job(cell, tasks.sides(cell), 1, 2, 32, 1e-3)).eval()
+    with torch.no_grad():
+        z = model.features(model.backbone.preprocessing.tensor(lab.survey.pixels(tasks.sides(cell).judged)))
+    assert 0.1 < float(z.std()) < 5
+    assert model.frozen == last
+
+
+def test_images_that_the_rate_is_chosen_by_are_judged_in_no_seed(lab: Laboratory) -> None:
+    parts = [lab.parts(seed) for seed in range(4)]
+    assert all(one.val.tolist() == parts[0].val.tolist() for one in parts)
+    assert len({tuple(one.test.tolist()) for one in parts}) == 4
+    assert not any(set(one.val) & set(other.test) for one in parts for other in parts)
+
+
+def test_a_test_part_that_is_given_is_that_of_every_seed_and_shares_no_group(tmp_path: Path, _digits: Path) -> None:
+    names = sorted(_digits.glob("*/*.png"))
+    rows = [(p, p.parent.name, "test" if i % 6 == 0 else "train", f"g{i % 20}") for i, p in enumerate(names)]
+    table = tmp_path / "table.csv"
+    table.write_text("path,label,split,group\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    lab = opened(table, tmp_path / "lab")
+    groups, given = np.array(lab.labelled.x.groups), np.array(lab.labelled.parts)
+    for seed in range(3):
+        parts = lab.parts(seed)
+        assert parts.test.tolist() == np.flatnonzero(given == "test").tolist()
+        assert not set(groups[parts.train]) & set(groups[parts.test]) and len(parts.aside)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_or_two_groups_are_too_few(count: int, tmp_path: Path, _digits: Path) -> None:
+    names = sorted(_digits.glob("*/*.png"))
+    table = tmp_path / "table.csv"
+    table.write_text("path,label,group\n" + "".join(f"{p},{p.parent.name},g{i % count}\n" for i, p in enumerate(names)))
+    with pytest.raises(DataError, match="too few"):
+        opened(table, tmp_path / "lab").parts(0)
 
 
 def test_groups_of_the_user_stay_together_and_copies_across_them_are_set_aside(tmp_path: Path, _digits: Path) -> None:
@@ -318,8 +385,8 @@ def _scheduled(budget: float) -> Schedule:
     step = {"": 2e-3, "layers.conv1": 1e-3, "layers.conv4": 5e-4}
     costs = Costs(step, {"": 1e-5, "layers.conv1": 5e-6, "layers.conv4": 8e-6})
     n = np.arange(640)
-    sides = cells_.Sides(n, n[:64], n[:128], np.zeros(2, int), 640)
-    return schedule(options, costs, sides, cuts, batch=64)
+    sides = cells_.Sides(n, n[:64], n[:128], np.zeros(2, int))
+    return schedule(options, costs, sides, cuts, steps=10, batch=64)
 
 
 @pytest.mark.parametrize(
@@ -335,6 +402,7 @@ def _scheduled(budget: float) -> Schedule:
         ({"jobs": -1}, OptionError, "at a time"),
         ({"architecture": "no_such_network"}, BackboneError, "no backbone named"),
         ({"reference": "packaged/*"}, OptionError, "names 3 backbones"),
+        ({"labels": (500,)}, OptionError, "No class has more than"),
     ],
 )
 def test_questions_that_cannot_be_asked(
@@ -343,6 +411,49 @@ def test_questions_that_cannot_be_asked(
     with pytest.raises(error, match=said):
         study.transferability(_digits, tmp_path / "run", **(ASKED | options))
     assert not (tmp_path / "run" / "records.jsonl").exists()
+
+
+def test_a_table_with_the_name_of_a_kind_is_refused(_digits: Path, tmp_path: Path) -> None:
+    (tmp_path / "random.csv").write_text("class,half\n0,A\n1,A\n2,B\n3,B\n")
+    with pytest.raises(OptionError, match="name of a kind"):
+        study.transferability(_digits, tmp_path / "run", **(ASKED | {"splits": (str(tmp_path / "random.csv"),)}))
+
+
+def test_every_split_is_read_before_anything_is_written(_digits: Path, tmp_path: Path) -> None:
+    asked = ASKED | {"splits": ("random", "nowhere.csv")}
+    for dry_run in (True, False):
+        with pytest.raises(OptionError, match=r"nowhere\.csv cannot be read"):
+            study.transferability(_digits, tmp_path / "run", dry_run=dry_run, **asked)
+    assert not (tmp_path / "run" / "records.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_classes_of_five_images_are_seen_to_the_end(digits_folder: Path, tmp_path: Path) -> None:
+    for folder in digits_folder.iterdir():
+        for path in sorted(folder.iterdir())[4:]:
+            path.unlink()
+    asked = ASKED | {"splits": ("random",), "seeds": 1, "labels": (), "cuts": CUTS[1:]}
+    found = study.transferability(digits_folder, tmp_path / "run", **asked)
+    assert found.records.get("inside").detail["within"][0][0] is None
+    assert "Features by depth" in found.report.read_text()
+
+
+def test_a_class_of_broken_images_is_named(digits_folder: Path, tmp_path: Path) -> None:
+    for path in (digits_folder / "3").iterdir():
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError, match="3"):
+        study.transferability(digits_folder, tmp_path / "run", **(ASKED | {"splits": ("dissimilar",)}))
+
+
+def test_a_given_part_without_images_of_a_half_is_refused(tmp_path: Path, _digits: Path) -> None:
+    names = sorted(_digits.glob("*/*.png"))
+    rows = [
+        (p, p.parent.name, "test" if i % 6 == 0 and p.parent.name in "01" else "train") for i, p in enumerate(names)
+    ]
+    table = tmp_path / "table.csv"
+    table.write_text("path,label,split\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    with pytest.raises(DataError, match="no image is left to judge on"):
+        study.transferability(table, tmp_path / "run", **(ASKED | {"splits": ("names",)}))
 
 
 def test_three_classes_are_too_few(_digits: Path, tmp_path: Path) -> None:

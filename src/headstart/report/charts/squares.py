@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from headstart.report import wording
 from headstart.report.charts.panels import GAP, HEAD
 from headstart.report.charts.svg import advance, canvas, element, fit, group, label, narrow
 
@@ -18,7 +19,7 @@ class Square:
     title: str
     down: str
     across: str
-    values: tuple[tuple[float, ...], ...]
+    values: tuple[tuple[float | None, ...], ...]
 
 
 def squares(found: Sequence[Square], cuts: Sequence[str], *, name: str, title: str, width: int) -> Markup:
@@ -33,9 +34,8 @@ def squares(found: Sequence[Square], cuts: Sequence[str], *, name: str, title: s
         left = (index % columns) * (room + side + GAP) + room
         top = (index // columns) * (high + GAP) + HEAD
         drawn += _square(one, cuts, left=left, top=top, cell=cell, room=room)
-    told = [
-        f"{s.title}: on the diagonal " + ", ".join(f"{row[i]:.2f}" for i, row in enumerate(s.values)) for s in found
-    ]
+    diagonals = [[wording.decimal(row[i]) for i, row in enumerate(one.values)] for one in found]
+    told = [f"{one.title}: on the diagonal {', '.join(own)}" for one, own in zip(found, diagonals, strict=True)]
     height = -(-len(found) // columns) * (high + GAP)
     return canvas(name, width, drawn, height=height, title=title, desc="; ".join(told) + ".")
 
@@ -59,12 +59,12 @@ def _square(one: Square, cuts: Sequence[str], *, left: float, top: float, cell: 
 def _cell(one: Square, cuts: Sequence[str], *, at: tuple[int, int], corner: tuple[float, float], cell: float) -> Markup:
     row, column = at
     value = one.values[row][column]
-    shade = min(1.0, max(0.0, value))
+    shade = min(1.0, max(0.0, value or 0.0))
     box = {"x": corner[0] + 0.5, "y": corner[1] + 0.5, "width": cell - 1, "height": cell - 1, "rx": 2}
     parts = [element("rect", {**box, "fill": "var(--c0)", "fill-opacity": f"{0.06 + 0.8 * shade:.2f}"})]
     if cell >= 26:
         style = "count on" if shade > 0.6 else "count"
         middle = corner[0] + cell / 2, corner[1] + cell / 2 + 4
-        parts.append(label(*middle, f"{shade:.2f}".lstrip("0"), anchor="middle", style=style))
-    tip = f"{one.down}, {cuts[row]} and {one.across}, {cuts[column]}: {value:.2f}"
+        parts.append(label(*middle, "" if value is None else f"{shade:.2f}".lstrip("0"), anchor="middle", style=style))
+    tip = f"{one.down}, {cuts[row]} and {one.across}, {cuts[column]}: {wording.decimal(value)}"
     return group(parts, {"class": "mark", "data-tip": tip})

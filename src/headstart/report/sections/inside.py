@@ -54,7 +54,7 @@ def depth(journal: Journal) -> dict[str, Any] | None:
         {
             "cut": one["cut"],
             "weights": wording.MISSING if one["weights"] is None else f"{100 * one['weights']:.0f} %",
-            "alike": f"{one['alike']:.2f}",
+            "alike": wording.decimal(one["alike"]),
             "specific": [f"{detail['specific'][name][one['cut']]:.2f}" for name in names],
         }
         for one in detail["changed"]
@@ -65,5 +65,11 @@ def depth(journal: Journal) -> dict[str, Any] | None:
         "names": names,
         "rows": rows,
         "images": wording.count(detail["images"]),
-        "most": max(detail["changed"], key=lambda one: 1 - one["alike"])["cut"],
+        "most": _most(detail["changed"]),
     }
+
+
+def _most(changed: list[dict[str, Any]]) -> str:
+    """The cut that fine-tuning changed most; empty where too few images were seen to say."""
+    known = [one for one in changed if one["alike"] is not None]
+    return str(min(known, key=lambda one: one["alike"])["cut"]) if known else ""

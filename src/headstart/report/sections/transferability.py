@@ -186,9 +186,8 @@ def halves(run: Run, journal: Journal) -> dict[str, Any] | None:
 
 def bases(journal: Journal) -> dict[str, Any] | None:
     """How the bases learned, and whether they had come to a plateau; which learning rate was chosen."""
-    records = [record for record in journal.of("cell") if not record.detail["n"] and not record.detail["labels"]]
+    own = [record for record in journal.of("cell") if not record.detail["n"] and not record.detail["labels"]]
     rate = journal.get("rate")
-    own = [record for record in records if not record.detail["kind"].startswith("rate-")]
     if not own:
         return None
     courses = []

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,11 @@ import torch
 from torch import nn
 
 from headstart.backbones import Backbone, Transferred, load_random
+from headstart.backbones.statistics import adapt_batch_norms, has_batch_norms
 from headstart.data import Duplicates, Split, Survey, merge_groups, split
-from headstart.data.batches import Augmentation, Batch, Batches, Stream, batches_of
-from headstart.features import activations
+from headstart.data.batches import Augmentation, Batch, Batches, Stream
+from headstart.errors import DataError, StorageError
+from headstart.features import Passing, activations
 from headstart.objectives import CrossEntropy
 from headstart.problem import Labelled
 from headstart.records import Record
@@ -47,6 +49,7 @@ class Cell:
     labels : of a class that it learns with; 0 means all.
     treatment : a row of `headstart.strategies.TREATMENTS`, or ``base``.
     n, cut : layers that were kept, and the cut above the last one; 0 and ``""`` of a base.
+    rate : of a base that learning rates are tried on; 0 of all others.
     """
 
     kind: str
@@ -56,10 +59,13 @@ class Cell:
     treatment: str = "base"
     n: int = 0
     cut: str = ""
+    rate: float = 0.0
 
     @property
     def key(self) -> str:
         """Of its record."""
+        if self.rate:
+            return f"trial/{self.rate:g}"
         return f"cell/{self.kind}/{self.seed}/{self.target}/{self.labels}/{self.n}/{self.treatment}"
 
     @property
@@ -83,14 +89,12 @@ class Sides:
     Attributes
     ----------
     number : by class of the data, its number in this half, −1 where it is in the other.
-    most : images to train on if all labels were used.
     """
 
     train: np.ndarray
     watched: np.ndarray
     judged: np.ndarray
     number: np.ndarray
-    most: int
 
     @property
     def k(self) -> int:
@@ -100,14 +104,20 @@ class Sides:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A cell with what it learns from; `epochs` and `lr` are those of every network of the laboratory.
+    """A cell with what it learns from. All networks of the laboratory take the same steps in batches of one size.
 
-    With `keep`, its network is written beside those of the bases.
+    Attributes
+    ----------
+    steps : of an epoch.
+    lr : learning rate.
+    keep : whether the network is written beside those of the bases.
     """
 
     cell: Cell
     sides: Sides
     epochs: int
+    steps: int
+    batch: int
     lr: float
     keep: bool = False
 
@@ -136,34 +146,57 @@ class Laboratory:
         looked, duplicates, _ = look(labelled.x, options, cache=context.cache, progress=context.progress)
         return cls(context.folder, options, labelled, looked, duplicates, context.device)
 
-    def parts(self, seed: int) -> Split:
-        """The images of one replicate, on their sides.
+    @property
+    def fingerprint(self) -> str:
+        """Of all images and labels."""
+        return self.survey.fingerprint(self.labelled.y)
 
-        Groups that the user gave stay together; of copies across them those on the earlier side are set aside. Put
-        together as well, simple shapes would chain all groups to one.
+    def parts(self, seed: int) -> Split:
+        """The images of one replicate, on their sides; those that the learning rate is chosen by are the same for all.
+
+        Groups that the user gave stay together; of copies across them those to train on are set aside. Put together as
+        well, simple shapes would chain all groups to one.
+
+        Raises
+        ------
+        DataError : too few images in a class, or too few groups.
         """
-        y, given, groups = self.labelled.y, self.labelled.parts, self.labelled.x.groups
-        told = partial(
-            split, y, seed=seed, fractions=SHARES, broken=self.survey.broken, classes=self.labelled.task.classes
-        )
-        if groups is not None:
-            first = told(merge_groups(np.arange(len(y)), groups), given=given)
-            sides = np.full(len(y), "train", dtype=object)
-            sides[first.val], sides[first.test] = "val", "test"
-            given = tuple(sides.tolist())
-        return told(self.duplicates.groups, given=given)
+        y, groups, broken = self.labelled.y, self.labelled.x.groups, dict(self.survey.broken)
+        halved = partial(split, y, fractions=SHARES, classes=self.labelled.task.classes)
+        own = self.duplicates.groups if groups is None else merge_groups(np.arange(len(y)), groups)
+        held = halved(own, seed=self.options.seed, given=self.labelled.parts, broken=[*broken.items()])
+        # A test part that the user gave is that of every seed.
+        tested = ["test" if part == "test" else None for part in self.labelled.parts or (None,) * len(y)]
+        sides = _sides(held, tested, names=("val",))
+        broken |= held.reasons
+        drawn = halved(own, seed=seed, given=sides, broken=[*broken.items()])
+        broken |= drawn.reasons
+        sides = _sides(drawn, ["train"] * len(y), names=("val", "test"))
+        if not {"val", "test"} <= set(sides):
+            fact = f"{len(np.unique(own))} groups of images are too few for a part to train on and two others."
+            raise DataError(fact, "Give more groups, or leave the column group out.")
+        return halved(self.duplicates.groups, seed=seed, given=sides, broken=[*broken.items()])
 
     def sides(self, parts: Split, classes: Sequence[int], *, labels: int, seed: int) -> Sides:
-        """Those of a half; with few labels, as many of each class, the fewer among the more."""
+        """Those of a half; with few labels, as many of each class, the fewer among the more.
+
+        Raises
+        ------
+        DataError : none of its images are left to judge on, or to choose by.
+        """
         y = self.labelled.y
         number = np.full(len(self.labelled.task.classes), -1)
         number[list(classes)] = np.arange(len(classes))
         train, val, judged = (part[number[y[part]] >= 0] for part in (parts.train, parts.val, parts.test))
-        most = len(train)
+        if not len(val) or not len(judged):
+            names = ", ".join(self.labelled.task.classes[k] for k in classes[:5])
+            more = ", …" if len(classes) > 5 else ""
+            fact = f"Of the half {names}{more} no image is left to judge on, or to choose by."
+            raise DataError(fact, "Give its classes more images, or test and validation images of their own.")
         if labels:
             order = np.random.default_rng(seed).permutation(train)
             train = np.sort(np.concatenate([order[y[order] == k][:labels] for k in classes]))
-        return Sides(train, evenly(val, y, WATCHED), judged, number, most)
+        return Sides(train, evenly(val, y, WATCHED), judged, number)
 
     def kept(self, cell: Cell) -> Path:
         """Where a network is kept."""
@@ -171,11 +204,11 @@ class Laboratory:
 
 
 @dataclass(frozen=True)
-class Repeated:
-    """A stream gone through several times in an epoch, such that few images take as many steps as many."""
+class Steps:
+    """A stream gone through again and again, so many batches an epoch: few images take as many steps as many."""
 
     stream: Stream
-    times: int
+    count: int
 
     @property
     def y(self) -> np.ndarray:
@@ -183,17 +216,26 @@ class Repeated:
         return self.stream.y
 
     def __len__(self) -> int:
-        return self.times * len(self.stream)
+        return self.count
 
     def in_order(self) -> Iterator[Batch]:
         """Everything once, in the order given."""
         return self.stream.in_order()
 
     def shuffled(self, epoch: int, *, seed: int, augmentation: Augmentation | None, views: int = 0) -> Iterator[Batch]:
-        """Everything `times` times, each time in an order of its own."""
-        rounds = range((epoch - 1) * self.times + 1, epoch * self.times + 1)
-        told = {"seed": seed, "augmentation": augmentation, "views": views}
-        return chain.from_iterable(self.stream.shuffled(one, **told) for one in rounds)  # type: ignore[arg-type]
+        """So many batches of rounds through everything, each round in an order of its own."""
+        each = -(-self.count // len(self.stream))
+        rounds = range((epoch - 1) * each + 1, epoch * each + 1)
+        told = partial(self.stream.shuffled, seed=seed, augmentation=augmentation, views=views)
+        return islice(chain.from_iterable(map(told, rounds)), self.count)
+
+
+def _sides(parts: Split, others: Sequence[str | None], *, names: Sequence[str]) -> tuple[str | None, ...]:
+    """For each image the part that it stands on, where that is one of `names`; `others` say it of the rest."""
+    found = np.array(others, dtype=object)
+    for name in names:
+        found[getattr(parts, name)] = name
+    return tuple(found.tolist())
 
 
 def train_cell(lab: Laboratory, job: Job) -> Record:
@@ -201,17 +243,15 @@ def train_cell(lab: Laboratory, job: Job) -> Record:
     started = time.perf_counter()
     cell, sides = job.cell, job.sides
     model = begun(lab, job)
-    recipe = transplanted(sides.most, epochs=job.epochs, lr=job.lr)
+    recipe = transplanted(epochs=job.epochs, batch_size=job.batch, lr=job.lr)
     images = partial(_images, lab, sides, model.backbone)
     place = lab.folder / "work" / cell.key.replace("/", "-")
-    read = [images(sides.train, recipe.batch_size), images(sides.watched, JUDGED_AT_ONCE)]
-    streams: Sequence[Stream] = read
-    if model.frozen:
-        streams = [activations(model, one, cache=place, augmentation=None, seed=0, views=0) for one in read]
-    steps = batches_of(sides.most, recipe.batch_size)
+    streams: Sequence[Stream] = _streams(
+        model, images(sides.train, job.batch), images(sides.watched, JUDGED_AT_ONCE), place
+    )
     curve = train(
         model.above() if model.frozen else model,
-        Repeated(streams[0], max(1, round(steps / len(streams[0])))),
+        Steps(streams[0], job.steps),
         objective=CrossEntropy(label_smoothing=0.0),
         recipe=recipe,
         seed=seed_of(cell.kind, cell.seed, cell.target, "order"),
@@ -226,17 +266,32 @@ def train_cell(lab: Laboratory, job: Job) -> Record:
     shutil.rmtree(place, ignore_errors=True)
     return Record(
         cell.key,
-        "cell",
+        "trial" if cell.rate else "cell",
         part="test",
         backbone=lab.options.architecture,
         cut=cell.cut,
         strategy=cell.treatment,
         seed=cell.seed,
-        recipe={"epochs": job.epochs, "lr": job.lr},
+        recipe={"epochs": job.epochs, "steps": job.epochs * job.steps, "batch_size": job.batch, "lr": job.lr},
         metrics={"value": float(right.mean()), "n": len(right)},
-        cost={"seconds": time.perf_counter() - started, "images": job.epochs * len(sides.train)},
+        cost={"seconds": time.perf_counter() - started},
         detail={**asdict(cell), "images": len(sides.train), "curve": _thin(curve)},
     )
+
+
+def _streams(model: Transferred, fitted: Batches, watched: Batches, place: Path) -> Sequence[Stream]:
+    """What is trained on and what is watched: images, or what the frozen part makes of them, computed once.
+
+    Where the disk has no room for that, the frozen part runs on every batch: the bits are the same.
+    """
+    if not model.frozen:
+        return fitted, watched
+    store = partial(activations, model, cache=place, augmentation=None, seed=0, views=0)
+    try:
+        return store(fitted), store(watched)
+    except StorageError:
+        lower = model.backbone.lower(model.frozen).eval()
+        return Passing(fitted, lower), Passing(watched, lower)
 
 
 def begun(lab: Laboratory, job: Job) -> Transferred:
@@ -250,11 +305,15 @@ def begun(lab: Laboratory, job: Job) -> Transferred:
     if cell.source is not None:
         transplant(kept_network(lab, cell.source), backbone, cell.cut)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(drawn)
+        torch.manual_seed(seed_of(drawn, "head"))
         head = nn.Linear(backbone.widths["top"], job.sides.k)
+    model = Transferred(backbone, head).to(lab.device).to(memory_format=torch.channels_last)
+    if cell.n and TREATMENTS[cell.treatment].lower == "random" and has_batch_norms(backbone):
+        # Nobody learned these layers, but nobody normalises them by the statistics of nothing either.
+        images = _images(lab, job.sides, backbone, evenly(job.sides.train, lab.labelled.y, WATCHED), JUDGED_AT_ONCE)
+        model = adapt_batch_norms(model, [batch.x for batch in images.in_order()])
     frozen = cell.cut if cell.n and TREATMENTS[cell.treatment].frozen else ""
-    model = Transferred(backbone, head, frozen=frozen)
-    return model.to(lab.device).to(memory_format=torch.channels_last)
+    return Transferred(model.backbone, model.head, frozen=frozen)
 
 
 def kept_network(lab: Laboratory, cell: Cell) -> Backbone:

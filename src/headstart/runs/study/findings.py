@@ -12,6 +12,7 @@ from headstart.evidence.learning_curves import Forecast
 from headstart.evidence.transplants import PAIRS, Transplant, average, decompose, differences
 from headstart.records import Journal, Record
 from headstart.report.transferability import transplants
+from headstart.runs.study.transplanting import KINDS
 
 NEAR = "random"
 AVERAGED = ("retrained", "gain", "beyond")
@@ -23,8 +24,8 @@ def findings_record(journal: Journal, *, seed: int) -> Record:
     """Findings, and the drop at every n taken apart, by kind of split and number of labels; the record ``verdict``."""
     distances = _distances(journal)
     near = NEAR if NEAR in distances else min(distances, key=lambda kind: distances[kind])
-    farthest = max(distances, key=lambda kind: distances[kind])
-    far = farthest if distances[farthest] > distances[near] else ""
+    meant = [kind for kind in distances if kind == "dissimilar" or kind not in KINDS]
+    far = max((kind for kind in meant if distances[kind] > distances[near]), key=distances.__getitem__, default="")
     cells = {kind: transplants(journal, kind, labels=0) for kind in distances}
     found = judge_transferability(cells[near], cells[far] if far else ())
     labels = sorted({record.detail["labels"] for record in journal.of("cell")})

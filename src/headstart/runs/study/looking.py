@@ -17,7 +17,7 @@ from headstart.evidence.similarity import between_classes, linear_cka
 from headstart.records import Record, writing
 from headstart.runs.context import Context
 from headstart.runs.online import OnlineProbe
-from headstart.runs.study.cells import Cell, kept_network, seed_of
+from headstart.runs.study.cells import Cell, Laboratory, kept_network, seed_of
 from headstart.runs.study.scheduling import Schedule
 from headstart.runs.study.tasks import Tasks
 from headstart.shallow import evenly
@@ -28,7 +28,7 @@ UNITS, STRONGEST = 4, 8
 """Units of a cut that are shown: those that say most of the class; and images of each."""
 SIDE, GAP = 40, 3
 """Pixels of a patch in a picture, and between two of them."""
-FILTERS = 64
+FILTERS, AT_ONCE = 64, 32
 
 
 def look_inside(context: Context, tasks: Tasks, planned: Schedule) -> Record:
@@ -85,21 +85,23 @@ def _specific(z: np.ndarray, y: np.ndarray) -> float:
     return float(between_classes(z, y).mean())
 
 
-def _alike(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> list[list[float]]:
+def _alike(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> list[list[float | None]]:
     """CKA of every cut of one with every cut of the other."""
-    return [[round(linear_cka(a, b), 4) for b in other.values()] for a in one.values()]
+    return [[linear_cka(a, b) for b in other.values()] for a in one.values()]
 
 
 def _changed(
     before: Backbone, after: Backbone, z: dict[str, dict[str, np.ndarray]], cuts: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """By cut, how far the weights below it moved, and how alike what it gives is, before and after fine-tuning."""
-    pairs = zip(before.segments(), after.segments(), strict=True)
-    moved = {cut: _moved(one, other) for (cut, one), (_, other) in pairs}
-    return [
-        {"cut": cut, "weights": moved[cut], "alike": linear_cka(z["base A"][cut], z["A, fine-tuned on B"][cut])}
-        for cut in cuts
-    ]
+    """By cut, how far weights moved down to the cut before, and how alike what it gives is, before and after."""
+    found, old, new = [], list[nn.Module](), list[nn.Module]()
+    for (cut, one), (_, other) in zip(before.segments(), after.segments(), strict=True):
+        old, new = [*old, one], [*new, other]
+        if cut in cuts:
+            alike = linear_cka(z["base A"][cut], z["A, fine-tuned on B"][cut])
+            found.append({"cut": cut, "weights": _moved(nn.ModuleList(old), nn.ModuleList(new)), "alike": alike})
+            old, new = [], []
+    return found
 
 
 def _moved(before: nn.Module, after: nn.Module) -> float | None:
@@ -130,16 +132,21 @@ def _responds(context: Context, tasks: Tasks, network: Backbone, cut: str, rows:
     """The units of a cut that say most of the class, each with the images that it responds to most strongly."""
     lab = tasks.lab
     lower = network.lower(cut)
-    x = network.preprocessing.tensor(lab.survey.pixels(rows), device=context.device)
-    with torch.no_grad():
-        maps = torch.cat([_positions(network, lower(part)) for part in x.split(64)])
-    strongest = maps.amax(2).cpu().numpy()
+    strength, places = [], []
+    for start in range(0, len(rows), AT_ONCE):
+        with torch.no_grad():
+            maps = _positions(network, lower(_ready(context, network, lab, rows[start : start + AT_ONCE])))
+        peaks = maps.max(2)
+        strength.append(peaks.values.cpu())
+        places.append(peaks.indices.cpu())
+    strongest, place = torch.cat(strength).numpy(), torch.cat(places)
     y, classes = lab.labelled.y[rows], lab.labelled.task.classes
     strips, told = [], []
     for unit in _telling(strongest, y):
         best = np.argsort(-strongest[:, unit], kind="stable")[:STRONGEST].tolist()
         pixels = lab.survey.pixels(rows[best])
-        boxes = [_seen(network, lower, x[i : i + 1], unit=unit, place=int(maps[i, unit].argmax())) for i in best]
+        x = _ready(context, network, lab, rows[best])
+        boxes = [_seen(network, lower, x[j : j + 1], unit=unit, place=int(place[i, unit])) for j, i in enumerate(best)]
         strips.append(
             [pixel[top:bottom, left:right] for pixel, (top, bottom, left, right) in zip(pixels, boxes, strict=True)]
         )
@@ -147,6 +154,10 @@ def _responds(context: Context, tasks: Tasks, network: Backbone, cut: str, rows:
     height, width = (max(box[1] - box[0] for box in boxes), max(box[3] - box[2] for box in boxes))
     picture = _save(context.folder, f"cut-{network.cuts.index(cut)}", strips)
     return {"cut": cut, "picture": picture, "units": told, "patch": [int(height), int(width)]}
+
+
+def _ready(context: Context, network: Backbone, lab: Laboratory, rows: np.ndarray) -> Tensor:
+    return network.preprocessing.tensor(lab.survey.pixels(rows), device=context.device)
 
 
 def _telling(strongest: np.ndarray, y: np.ndarray) -> list[int]:

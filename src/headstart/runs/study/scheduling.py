@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from headstart.backbones import Backbone, Transferred, load_random
-from headstart.data.batches import batches_of
 from headstart.errors import OptionError
 from headstart.runs.study.cells import Cell, Laboratory, Sides
 from headstart.runs.study.tasks import word_of
@@ -53,7 +52,7 @@ class Schedule:
     ----------
     splits, seeds, labels : those that are left of what was asked for.
     cuts : with how many layers are kept below each.
-    epochs : of every network.
+    epochs, steps, batch : of every network: steps of an epoch, and images of a step.
     seconds : by stage: ``rates``, ``bases``, ``cells``; as many networks at a time as were asked for.
     notes : where less is trained than was asked for.
     """
@@ -63,19 +62,22 @@ class Schedule:
     labels: tuple[int, ...]
     cuts: dict[str, int]
     epochs: int
+    steps: int
+    batch: int
     seconds: dict[str, float]
     notes: tuple[str, ...]
 
     @classmethod
     def from_json(cls, detail: Mapping[str, Any]) -> Schedule:
         """Inverse of `asdict`, from the record of a plan."""
-        told = {name: tuple(detail[name]) for name in ("splits", "seeds", "labels", "notes")}
-        return cls(cuts=dict(detail["cuts"]), epochs=detail["epochs"], seconds=dict(detail["seconds"]), **told)
+        told: dict[str, Any] = {name: tuple(detail[name]) for name in ("splits", "seeds", "labels", "notes")}
+        told |= {name: detail[name] for name in ("epochs", "steps", "batch")}
+        return cls(cuts=dict(detail["cuts"]), seconds=dict(detail["seconds"]), **told)
 
     @property
-    def rates(self) -> dict[float, Cell]:
-        """Bases of the first half that differ in their learning rate alone, by that."""
-        return {rate: Cell(f"rate-{rate:g}", self.seeds[0], "A") for rate in RATES}
+    def rates(self) -> list[Cell]:
+        """Bases of the first half that differ in their learning rate alone."""
+        return [Cell(word_of(self.splits[0]), self.seeds[0], "A", rate=rate) for rate in RATES]
 
     @property
     def bases(self) -> list[Cell]:
@@ -167,18 +169,21 @@ def _timed(run: Measure, device: torch.device) -> float:
     return sorted(taken[1:])[len(taken) // 2 - 1]
 
 
-def schedule(options: Transplanting, costs: Costs, sides: Sides, cuts: dict[str, int], *, batch: int) -> Schedule:
+def schedule(
+    options: Transplanting, costs: Costs, sides: Sides, cuts: dict[str, int], *, steps: int, batch: int
+) -> Schedule:
     """As many epochs as the budget allows; where these are too few, fewer seeds, then fewer labels, then fewer splits.
 
     Parameters
     ----------
     sides : of a cell with all labels: what every other one takes is reckoned from it.
+    steps, batch : of an epoch, and images of each.
     """
     splits, seeds, labels = options.splits, options.seeds, options.labels
     while True:
         numbers = tuple(range(options.seed, options.seed + seeds))
-        found = Schedule(splits, numbers, labels, cuts, 0, {}, ())
-        epochs, seconds = _within(options, found, costs, sides, batch=batch)
+        found = Schedule(splits, numbers, labels, cuts, 0, steps, batch, {}, ())
+        epochs, seconds = _within(options, found, costs, sides)
         enough = options.epochs is not None or epochs >= FEWEST_EPOCHS
         if enough or (len(splits), seeds, labels) == (1, 1, ()):
             break
@@ -190,8 +195,11 @@ def schedule(options: Transplanting, costs: Costs, sides: Sides, cuts: dict[str,
             splits = splits[:-1]
     epochs = epochs if enough else FEWEST_EPOCHS
     notes = [] if enough else ["The budget is too small for this network: this is the least that can be trained."]
+    if sum(seconds.values()) > options.budget and enough:
+        notes.append("So many epochs take longer than the budget.")
     if seeds < options.seeds:
-        notes.append(f"{seeds} of {options.seeds} seeds are within the budget.")
+        few = "; with so few nothing can be shown" if seeds < FEWEST_SEEDS else ""
+        notes.append(f"{seeds} of {options.seeds} seeds are within the budget{few}.")
     if labels != options.labels:
         left = ", ".join(map(str, options.labels[len(labels) :]))
         notes.append(f"Not within the budget: learning with {left} labels of a class.")
@@ -200,15 +208,12 @@ def schedule(options: Transplanting, costs: Costs, sides: Sides, cuts: dict[str,
     return replace(found, epochs=epochs, seconds=seconds, notes=tuple(notes))
 
 
-def _within(
-    options: Transplanting, found: Schedule, costs: Costs, sides: Sides, *, batch: int
-) -> tuple[int, dict[str, float]]:
+def _within(options: Transplanting, found: Schedule, costs: Costs, sides: Sides) -> tuple[int, dict[str, float]]:
     """Epochs that these networks may have, and the seconds of each stage with so many, or with the fewest."""
-    stages = {"rates": list(found.rates.values()), "bases": found.bases, "cells": found.cells}
-    steps = batches_of(sides.most, batch)
+    stages = {"rates": found.rates, "bases": found.bases, "cells": found.cells}
     jobs = {stage: min(options.jobs, len(cells)) for stage, cells in stages.items()}
     fixed = {s: sum(_fixed(cell, costs, sides) for cell in cells) / jobs[s] for s, cells in stages.items()}
-    each = {s: sum(steps * costs.step[_frozen(cell)] for cell in cells) / jobs[s] for s, cells in stages.items()}
+    each = {s: sum(found.steps * costs.step[_frozen(cell)] for cell in cells) / jobs[s] for s, cells in stages.items()}
     room = SHARE * options.budget - sum(fixed.values())
     epochs = options.epochs or min(MOST_EPOCHS, int(room / sum(each.values())))
     trained = epochs if options.epochs else max(FEWEST_EPOCHS, epochs)
@@ -222,5 +227,5 @@ def _frozen(cell: Cell) -> str:
 def _fixed(cell: Cell, costs: Costs, sides: Sides) -> float:
     """What does not depend on the epochs: the frozen part once, and the judged images."""
     cut = _frozen(cell)
-    stored = costs.forward[cut] * (sides.most + len(sides.watched)) if cut else 0.0
+    stored = costs.forward[cut] * (len(sides.train) + len(sides.watched)) if cut else 0.0
     return FIXED_S + stored + costs.forward[""] * len(sides.judged)

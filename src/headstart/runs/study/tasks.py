@@ -35,19 +35,15 @@ class Tasks:
         """The images of a cell: those of its base."""
         base = cell.base
         if base not in self._sides:
-            # Learning rates are tried on the first half of the first split.
-            first = next(kind for kind, seed in self._halves if seed == cell.seed)
-            halves = self._halves.get((cell.kind, cell.seed)) or self._halves[first, cell.seed]
-            classes = halves.of(cell.target)
+            classes = self._halves[cell.kind, cell.seed].of(cell.target)
             self._sides[base] = self.lab.sides(self._of(cell.seed), classes, labels=cell.labels, seed=cell.seed)
         return self._sides[base]
 
     def prepared(self, seed: int) -> Prepared:
         """The data as a record of them is made from."""
         lab = self.lab
-        fingerprint = lab.survey.fingerprint(lab.labelled.y)
         groups = lab.duplicates.groups
-        return Prepared(lab.labelled, lab.survey, lab.duplicates, groups, self._of(seed), fingerprint)
+        return Prepared(lab.labelled, lab.survey, lab.duplicates, groups, self._of(seed), lab.fingerprint)
 
     def _of(self, seed: int) -> Split:
         if seed not in self._parts:
@@ -108,9 +104,12 @@ def refuse_alike(splits: tuple[str, ...]) -> None:
 
     Raises
     ------
-    OptionError : there are two.
+    OptionError : there are two, or a table has the name of a kind.
     """
     words = [word_of(split) for split in splits]
+    for split, word in zip(splits, words, strict=True):
+        if word in KINDS and split not in KINDS:
+            raise OptionError(f"The table {split} has the name of a kind of halves.", "Give it another name.")
     for word in words:
         if words.count(word) > 1:
             raise OptionError(f"Two splits are called {word}.", "Give the table of halves another name.")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import mean
+
+import numpy as np
 
 from headstart.backbones import load_random, resolve
-from headstart.data import MAX_PIXELS
+from headstart.data import MAX_PIXELS, Split
+from headstart.data.batches import batches_of
 from headstart.errors import OptionError
 from headstart.problem import Labelled, read_labelled
 from headstart.problem.halves import Halves
@@ -18,9 +21,9 @@ from headstart.records import Journal, Record
 from headstart.report.transferability import draw_transferability
 from headstart.runs.caching import keep_within_limit
 from headstart.runs.context import Context
-from headstart.runs.fit import torch_device
+from headstart.runs.fit import same_images, torch_device
 from headstart.runs.folder import open_journal, refuse_inside
-from headstart.runs.machine import cache_folder, machine, peak_bytes
+from headstart.runs.machine import cache_folder, cores, machine, peak_bytes
 from headstart.runs.options import parse_budget, text_of
 from headstart.runs.preparing import data_record
 from headstart.runs.side_by_side import SideBySide, one_thread
@@ -31,9 +34,10 @@ from headstart.runs.study.scheduling import Schedule, cuts_of, measure, schedule
 from headstart.runs.study.tasks import Tasks, class_means, halved, halves_record, refuse_alike, word_of
 from headstart.runs.study.transferability_study import TransferabilityStudy
 from headstart.runs.study.transplanting import SHARES, Transplanting
-from headstart.training import transplanted
 
 Workers = SideBySide[Laboratory]
+BATCH, ENOUGH = 64, 500
+"""Images of a step, half as many where a half has fewer than so many to train on."""
 STAGES = {
     "rates": "choosing the learning rate",
     "bases": "the bases",
@@ -113,11 +117,11 @@ def transferability(
         splits=tuple(splits),
         seeds=seeds,
         cuts=tuple(cuts),
-        labels=tuple(sorted(set(labels), reverse=True)),
+        labels=tuple(sorted(set(labels))),
         epochs=epochs,
         budget=parse_budget(budget),
         reference=names[0],
-        jobs=jobs or (1 if place.type == "cuda" else os.cpu_count() or 1),
+        jobs=jobs or (1 if place.type == "cuda" else cores()),
     )
     resolve(options.backbones)
     labelled = data if isinstance(data, Labelled) else read_labelled(data)
@@ -141,11 +145,17 @@ def _work(context: Context, labelled: Labelled, *, started: float) -> None:
     if plan is None:
         plan = _plan_record(context, lab)
         context.note(plan)
+    else:
+        same_images(context.folder, plan, lab.fingerprint)
+        context.on_record(plan)
     planned = Schedule.from_json(plan.detail)
     tasks = Tasks(lab, _halves(context, lab, planned))
     if context.journal.get("data") is None:
         seconds = time.perf_counter() - started
         context.note(data_record(tasks.prepared(planned.seeds[0]), seconds=seconds, seed=planned.seeds[0]))
+    # What a half lacks is said before anything is trained.
+    for cell in planned.bases:
+        tasks.sides(cell)
     with SideBySide(lab, jobs=lab.options.jobs) as workers:
         lr = _rate(context, tasks, planned, workers)
         for cells in (planned.bases, planned.cells):
@@ -162,15 +172,19 @@ def _plan_record(context: Context, lab: Laboratory) -> Record:
     """What is going to be trained, from a short calibration; the first record."""
     options, started = lab.options, time.perf_counter()
     cuts = cuts_of(load_random(options.architecture, size=options.size, seed=0), options.cuts)
+    parts = lab.parts(options.seed)
     means = class_means(lab, progress=context.progress) if options.halved_by_features else None
-    classes = halved(lab, options.splits[0], seed=options.seed, means=means).a
-    sides = lab.sides(lab.parts(options.seed), classes, labels=0, seed=options.seed)
-    batch = transplanted(sides.most, epochs=1, lr=1.0).batch_size
+    halves = [halved(lab, split, seed=options.seed, means=means) for split in options.splits]
+    every = [lab.sides(parts, one.of(half), labels=0, seed=options.seed) for one in halves for half in "AB"]
+    fewest = min(len(sides.train) for sides in every)
+    batch = BATCH if fewest >= ENOUGH else BATCH // 2
+    steps = batches_of(round(mean(len(sides.train) for sides in every)), batch)
     context.progress("timing a few steps", 0, 1)
     with one_thread():
-        costs = measure(lab, classes=sides.k, batch=batch, cuts=tuple(cuts))
+        costs = measure(lab, classes=every[0].k, batch=batch, cuts=tuple(cuts))
     context.progress("timing a few steps", 1, 1)
-    found = schedule(options, costs, sides, cuts, batch=batch)
+    found = schedule(options, costs, every[0], cuts, steps=steps, batch=batch)
+    found = replace(found, notes=(*found.notes, *_few(lab, parts)))
     units = [{"key": key, "name": STAGES[key], "seconds": found.seconds.get(key)} for key in STAGES]
     detail = {
         "options": options.to_json(),
@@ -182,7 +196,24 @@ def _plan_record(context: Context, lab: Laboratory) -> Record:
         "machine": machine(),
     }
     cost = {"seconds": time.perf_counter() - started}
-    return Record("plan", "transferability", seed=options.seed, cost=cost, detail=detail)
+    return Record("plan", "transferability", data=lab.fingerprint, seed=options.seed, cost=cost, detail=detail)
+
+
+def _few(lab: Laboratory, parts: Split) -> tuple[str, ...]:
+    """Whether classes have as many labels as are asked for.
+
+    Raises
+    ------
+    OptionError : none has.
+    """
+    if not lab.options.labels:
+        return ()
+    counts, most = np.bincount(lab.labelled.y[parts.train]), max(lab.options.labels)
+    if counts.max() <= most:
+        fact = f"No class has more than {counts.max()} images to train on: {most} labels of each are all of them."
+        raise OptionError(fact, "Choose smaller --labels.")
+    few = int((counts[counts > 0] < most).sum())
+    return (f"{few} classes have fewer than {most} images to train on, and give all that they have.",) if few else ()
 
 
 def _halves(context: Context, lab: Laboratory, planned: Schedule) -> dict[tuple[str, int], Halves]:
@@ -207,13 +238,13 @@ def _rate(context: Context, tasks: Tasks, planned: Schedule, workers: Workers) -
     before = context.journal.get("rate")
     if before is not None:
         return float(before.metrics["rate"])
-    _train(context, tasks, planned, workers, {cell: rate for rate, cell in planned.rates.items()})
+    _train(context, tasks, planned, workers, {cell: cell.rate for cell in planned.rates})
     tried = {}
-    for rate, cell in planned.rates.items():
+    for cell in planned.rates:
         record = context.journal.get(cell.key)
         assert record is not None
         loss, value = record.detail["curve"][-1]
-        tried[rate] = {"loss": loss, "value": value}
+        tried[cell.rate] = {"loss": loss, "value": value}
     best = max(tried, key=lambda rate: (tried[rate]["value"], -tried[rate]["loss"]))
     detail = {"tried": [{"rate": rate, **found} for rate, found in tried.items()]}
     context.note(Record("rate", "rate", part="val", seed=context.options.seed, metrics={"rate": best}, detail=detail))
@@ -224,7 +255,15 @@ def _train(context: Context, tasks: Tasks, planned: Schedule, workers: Workers, 
     """Those that are not recorded, side by side; each one's record is written when it is done."""
     jobs = tasks.lab.options.jobs
     missing = [
-        Job(cell, tasks.sides(cell), planned.epochs, rate, keep=cell == planned.tuned)
+        Job(
+            cell,
+            tasks.sides(cell),
+            planned.epochs,
+            planned.steps,
+            planned.batch,
+            rate,
+            keep=cell == planned.tuned,
+        )
         for cell, rate in rates.items()
         if context.journal.get(cell.key) is None
     ]
@@ -240,7 +279,7 @@ def _spent(context: Context, planned: Schedule, *, started: float) -> Record:
     """What every stage took, over the networks that ran side by side."""
     options = context.options
     assert isinstance(options, Transplanting)
-    stages = {"rates": list(planned.rates.values()), "bases": planned.bases, "cells": planned.cells}
+    stages = {"rates": planned.rates, "bases": planned.bases, "cells": planned.cells}
     spent = {}
     for stage, cells in stages.items():
         records = [record for cell in cells if (record := context.journal.get(cell.key)) is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from headstart.errors import OptionError
 from headstart.runs.options import MOST_EPOCHS, Options
@@ -55,6 +56,10 @@ class Transplanting(Options):
             raise OptionError(f"{self.epochs} epochs are out of range.", f"Choose 1 to {MOST_EPOCHS}.")
         if self.jobs < 1:
             raise OptionError(f"{self.jobs} networks at a time train nothing.", "Choose 1 or more.")
+
+    def to_json(self) -> dict[str, Any]:
+        """What must agree for a study to be resumed: not how many networks are trained at a time."""
+        return {name: value for name, value in super().to_json().items() if name != "jobs"}
 
     @property
     def halved_by_features(self) -> bool:
