@@ -55,7 +55,7 @@ def run(name: str) -> None:
     done = subprocess.run(words_of(name, RUNS / name), check=True, stdout=subprocess.PIPE)
     found = json.loads(done.stdout)
     plan, cells = found["plan"], found["cells"]
-    bases = [cell for cell in cells if not cell["n"] and not cell["kind"].startswith("rate")]
+    bases = [cell for cell in cells if not cell["n"]]
     keep(
         {
             "what": name,
@@ -151,7 +151,8 @@ def one() -> None:
     # Alone, nobody else reads what a frozen part gives: it runs on every batch.
     cells_.activations = lambda model, images, **_: Passing(images, model.backbone.lower(model.frozen).eval())  # type: ignore[assignment, misc]
     cell = Cell("random", seed, "B", 0, name, n, cut)
-    job = partial(Job, epochs=planned.epochs, lr=rate.metrics["rate"])
+    told = {"epochs": planned.epochs, "steps": planned.steps, "batch": planned.batch}
+    job = partial(Job, **told, lr=rate.metrics["rate"])
     before = time.process_time()
     needed = {one for one in (cell.base, cell.source) if one is not None}
     for base in sorted(needed, key=lambda one: one.key):
@@ -190,7 +191,7 @@ def kills() -> None:
 def measured(folder: Path) -> dict[str, Any]:
     """Everything that was measured, without the clock's part."""
     lines = map(json.loads, (folder / "records.jsonl").read_text().splitlines())
-    kinds = ("cell", "rate", "verdict")
+    kinds = ("trial", "cell", "rate", "verdict")
     return {one["key"]: (one.get("metrics"), one.get("detail")) for one in lines if one["what"] in kinds}
 
 

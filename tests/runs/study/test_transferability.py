@@ -144,7 +144,7 @@ def test_effects_are_differences_to_the_base_of_the_same_half_seed_and_labels(do
 def test_a_stopped_study_goes_on_and_ends_with_the_same_table(
     done: TransferabilityStudy, _digits: Path, tmp_path: Path
 ) -> None:
-    stops = ["halves/names/1", "cell/rate-0.001/0/A/0/0/base", "cell/random/1/B/0/0/base", "cell/names/0/B/0/4/AnB+"]
+    stops = ["halves/names/1", "trial/0.001", "cell/random/1/B/0/0/base", "cell/names/0/B/0/4/AnB+"]
 
     def stop(record: Record) -> None:
         if stops and record.key == stops[0]:
