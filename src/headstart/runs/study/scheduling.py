@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from headstart.runs.study.cells import Cell, Laboratory, Sides
 from headstart.runs.study.tasks import word_of
 from headstart.runs.study.transplanting import Transplanting
 from headstart.strategies import TREATMENTS
+from headstart.training.loop import random_state, set_random_state
 
 FEWEST_EPOCHS, MOST_EPOCHS = 5, 40
 FEWEST_SEEDS = 3
@@ -27,7 +29,7 @@ RATES = (3e-4, 1e-3, 3e-3)
 TIMED = 6
 FIXED_S = 0.4
 """Of each network: made, stored, judged."""
-Measure = Callable[[], None]
+Measure = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -118,21 +120,27 @@ def cuts_of(backbone: Backbone, asked: Sequence[str]) -> dict[str, int]:
     return {cut: n for n, cut in enumerate(found, 1) if not asked or cut in asked}
 
 
-def measure(lab: Laboratory, *, classes: int, batch: int, cuts: Sequence[str]) -> Costs:
+def measure(lab: Laboratory, sides: Sides, *, batch: int, cuts: Sequence[str]) -> Costs:
     """Time a few steps and passes; on the CPU on one thread, as cells run."""
     backbone = load_random(lab.options.architecture, size=lab.options.size, seed=0)
-    model = Transferred(backbone, nn.Linear(backbone.widths["top"], classes))
+    model = Transferred(backbone, nn.Linear(backbone.widths["top"], sides.k))
     model = model.to(lab.device).to(memory_format=torch.channels_last)
-    side = lab.options.size
-    x = torch.randn(batch, 3, side, side, device=lab.device).contiguous(memory_format=torch.channels_last)
-    y = torch.randint(0, classes, (batch,), device=lab.device)
-    step, forward = {"": _step_s(model, x, y)}, {"": _pass_s(model, x) / batch}
+    rows = np.resize(sides.train, batch)
+
+    def read() -> Tensor:
+        return backbone.preprocessing.tensor(lab.survey.pixels(rows), device=lab.device)
+
+    # What is stored of a frozen part is read as images are.
+    reading = _timed(read, lab.device)
+    x = read().contiguous(memory_format=torch.channels_last)
+    y = torch.from_numpy(sides.number[lab.labelled.y[rows]]).to(lab.device)
+    step, forward = {"": reading + _step_s(model, x, y)}, {"": _pass_s(model, x) / batch}
     for cut in cuts:
         frozen = Transferred(backbone, model.head, frozen=cut).to(lab.device)
         lower = backbone.lower(cut).eval()
         with torch.no_grad():
             z = lower(x)
-        step[cut], forward[cut] = _step_s(frozen.above(), z, y), _pass_s(lower, x) / batch
+        step[cut], forward[cut] = reading + _step_s(frozen.above(), z, y), _pass_s(lower, x) / batch
     return Costs(step, forward)
 
 
@@ -141,9 +149,14 @@ def _step_s(model: Transferred, x: Tensor, y: Tensor) -> float:
     optimizer = torch.optim.AdamW(model.trainable(), fused=True)
 
     def step() -> None:
+        state = random_state(x.device)
+        loss = nn.functional.cross_entropy(model(x), y)
         optimizer.zero_grad(set_to_none=True)
-        nn.functional.cross_entropy(model(x), y).backward()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
+        loss.item()
+        set_random_state(state, x.device)
 
     return _timed(step, x.device)
 

@@ -181,7 +181,7 @@ def _plan_record(context: Context, lab: Laboratory) -> Record:
     steps = batches_of(round(mean(len(sides.train) for sides in every)), batch)
     context.progress("timing a few steps", 0, 1)
     with one_thread():
-        costs = measure(lab, classes=every[0].k, batch=batch, cuts=tuple(cuts))
+        costs = measure(lab, every[0], batch=batch, cuts=tuple(cuts))
     context.progress("timing a few steps", 1, 1)
     found = schedule(options, costs, every[0], cuts, steps=steps, batch=batch)
     found = replace(found, notes=(*found.notes, *_few(lab, parts)))
