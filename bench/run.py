@@ -42,6 +42,8 @@ JOBS = (
     "misled.py",
     "card.py",
     "surrogates.py",
+    "glyphs.py",
+    "transferability.py",
     "pretraining.py",
     "safety.py kills",
     "safety.py flips",
