@@ -26,7 +26,7 @@ def test_there_are_three() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_a_lab_runs_within_its_budget(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAB_SECONDS", "40")
+    monkeypatch.setenv("LAB_SECONDS", "15")
     kept = (LABS / page).read_text()
     made = execute.execute(LABS / page, tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", kept, re.DOTALL)

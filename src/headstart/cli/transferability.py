@@ -12,6 +12,7 @@ from headstart.cli.options import Budget, Device, Images, Json, MaxPixels, Out, 
 from headstart.cli.show import Terminal
 
 if TYPE_CHECKING:
+    from headstart.records import Record
     from headstart.runs.study.transferability_study import TransferabilityStudy
 
 
@@ -70,7 +71,7 @@ def study_transferability_command(
             device=device,
             max_pixels=max_pixels,
             progress=terminal.progress,
-            on_record=lambda record: print_plan(terminal, record.detail) if record.key == "plan" else None,
+            on_record=lambda record: _planned(terminal, record),
         )
         if as_json:
             sys.stdout.write(json.dumps(found.to_json(), ensure_ascii=False) + "\n")
@@ -78,6 +79,12 @@ def study_transferability_command(
             print_plan(terminal, found.plan)
         else:
             print_transferability(terminal, found)
+
+
+def _planned(terminal: Terminal, record: Record) -> None:
+    """The plan on a terminal, before anything is trained."""
+    if record.key == "plan" and terminal.tables:
+        print_plan(terminal, record.detail)
 
 
 def print_plan(terminal: Terminal, plan: dict[str, Any]) -> None:
@@ -115,6 +122,8 @@ def print_transferability(terminal: Terminal, study: TransferabilityStudy) -> No
 
     record = study.records.get("verdict")
     assert record is not None
+    for note in study.plan["notes"]:
+        terminal.console.print(f"– {note}", markup=False)
     for kind, by_labels in record.detail["parts"].items():
         table = Table(box=None, pad_edge=False)
         table.add_column(f"{kind}, n", justify="right")
