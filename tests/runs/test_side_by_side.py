@@ -91,7 +91,7 @@ def test_when_the_first_process_ends_so_do_the_others(tmp_path: Path, how: signa
     _until(lambda: all((tmp_path / name).exists() and (tmp_path / name).read_text() for name in "01"))
     workers = [int((tmp_path / name).read_text()) for name in "01"]
     process.send_signal(how)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     _until(lambda: not any(_alive(one) for one in workers))
 
 

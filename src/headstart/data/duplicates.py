@@ -118,7 +118,7 @@ def _cells(thumbs: np.ndarray) -> np.ndarray:
     """Mean grey levels of the cells of each thumbnail, float32 (n, cells)."""
     step = THUMB // _CELLS
     cells = thumbs.reshape(len(thumbs), _CELLS, step, _CELLS, step, 3).mean(axis=(2, 4), dtype=np.float32)
-    return np.asarray(cells.reshape(len(thumbs), -1))
+    return np.asarray(cells.reshape(len(thumbs), 3 * _CELLS**2))
 
 
 def _likely(cells: np.ndarray, allowed: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
