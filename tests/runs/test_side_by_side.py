@@ -29,9 +29,12 @@ def killed(folder, number):
     os.kill(os.getpid(), 9)
 """
 SCRIPT = """
-import sys
+import signal, sys
 from headstart.runs.side_by_side import SideBySide
 from work import told, counted
+
+# Tests that a shell runs in the background have this signal ignored, and hand that down.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 print("began", flush=True)
 with SideBySide(sys.argv[1], jobs=2) as workers:
@@ -91,7 +94,7 @@ def test_when_the_first_process_ends_so_do_the_others(tmp_path: Path, how: signa
     _until(lambda: all((tmp_path / name).exists() and (tmp_path / name).read_text() for name in "01"))
     workers = [int((tmp_path / name).read_text()) for name in "01"]
     process.send_signal(how)
-    process.communicate(timeout=120)
+    process.communicate(timeout=30)
     _until(lambda: not any(_alive(one) for one in workers))
 
 

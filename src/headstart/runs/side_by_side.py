@@ -58,7 +58,7 @@ class SideBySide(Generic[S]):
             processes = list((self._pool._processes or {}).values()) if kind is not None else []
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
             for process in processes:
-                process.kill()
+                process.terminate()
 
     def each(self, work: Callable[[S, T], R], units: Sequence[T]) -> Iterator[R]:
         """What `work`, a function of a module, makes of what is shared and each unit, in the order they are done."""
