@@ -123,7 +123,8 @@ def one() -> None:
     from headstart.runs.context import Context
     from headstart.runs.machine import cache_folder
     from headstart.runs.study import cells as cells_
-    from headstart.runs.study.cells import Cell, Job, Laboratory, train_cell
+    from headstart.runs.study.cells import Job, train_cell
+    from headstart.runs.study.laboratory import Cell, Laboratory
     from headstart.runs.study.scheduling import Schedule
     from headstart.runs.study.tasks import Tasks
     from headstart.runs.study.transplanting import Transplanting

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +42,27 @@ def _digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def digits_folder(_digits: Path, tmp_path: Path) -> Path:
     """Return a folder of real 8 x 8 digits, five classes of 24 PNG files, that the test may change."""
     return Path(shutil.copytree(_digits, tmp_path / "digits"))
+
+
+@pytest.fixture(scope="session")
+def transplanted() -> Callable[..., list[Any]]:
+    """Return a function from effects by treatment and n to networks whose base has a level of its own, with noise."""
+    import numpy as np
+
+    from headstart.evidence.transplants import Transplant
+
+    def make(effects: Mapping[str, Sequence[float]], *, seeds: int = 5, noise: float = 0.005) -> list[Transplant]:
+        rng, found = np.random.default_rng(0), []
+        for seed in range(seeds):
+            for target in "AB":
+                base = 0.7 + rng.normal(0, 0.05)
+                for name, by_n in effects.items():
+                    for n, effect in enumerate(by_n, 1):
+                        value = base + effect + rng.normal(0, noise)
+                        found.append(Transplant(seed, target, name, n, value, base))
+        return found
+
+    return make
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,24 +27,14 @@ def published(prefix: str = "") -> list[Transplant]:
     return found
 
 
-def built(seeds: int = 5, *, noise: float = 0.01) -> list[Transplant]:
-    """Cells whose effects at n of 1 … 5 are known: the seed's own level is in base and treatments alike."""
-    rng, cells = np.random.default_rng(0), []
-    effects = {
-        "BnB": [0.0, -0.02, -0.05, -0.02, 0.0],
-        "AnB": [0.0, -0.03, -0.08, -0.08, -0.12],
-        "BnB+": [0.01] * 5,
-        "AnB+": [0.03] * 5,
-        "random": [-0.05, -0.1, -0.2, -0.3, -0.4],
-    }
-    for seed in range(seeds):
-        for target in "AB":
-            base = 0.7 + rng.normal(0, 0.05)
-            for name, by_n in effects.items():
-                for n, effect in enumerate(by_n, 1):
-                    value = base + effect + rng.normal(0, noise)
-                    cells.append(Transplant(seed, target, name, n, value, base))
-    return cells
+EFFECTS = {
+    "BnB": [0.0, -0.02, -0.05, -0.02, 0.0],
+    "AnB": [0.0, -0.03, -0.08, -0.08, -0.12],
+    "BnB+": [0.01] * 5,
+    "AnB+": [0.03] * 5,
+    "random": [-0.05, -0.1, -0.2, -0.3, -0.4],
+}
+Make = Callable[..., list[Transplant]]
 
 
 def test_on_the_published_means_co_adaptation_costs_most_at_four_and_five() -> None:
@@ -75,8 +66,8 @@ def test_on_the_published_means_dissimilar_halves_lose_more_the_further_up(prefi
     assert rise({n: far[n] - near[n] for n in near})[0] < -0.02
 
 
-def test_built_effects_are_recovered_within_their_intervals() -> None:
-    drops = {drop.n: drop for drop in decompose(built())}
+def test_built_effects_are_recovered_within_their_intervals(transplanted: Make) -> None:
+    drops = {drop.n: drop for drop in decompose(transplanted(EFFECTS, noise=0.01))}
     expected = {
         "coadaptation": [0.0, -0.02, -0.05, -0.02, 0.0],
         "specialisation": [0.0, -0.01, -0.03, -0.06, -0.12],
@@ -94,8 +85,8 @@ def test_built_effects_are_recovered_within_their_intervals() -> None:
     assert np.mean(inside) > 0.85
 
 
-def test_the_level_of_a_seed_is_in_no_difference() -> None:
-    cells = built(noise=0.0)
+def test_the_level_of_a_seed_is_in_no_difference(transplanted: Make) -> None:
+    cells = transplanted(EFFECTS, noise=0.0)
     for n, values in differences(cells, "AnB").items():
         assert values == pytest.approx(np.full(5, values[0])), n
 
@@ -111,8 +102,8 @@ def test_a_cell_without_its_rival_is_in_no_difference() -> None:
     assert decompose(cells)[0].over_random is None
 
 
-def test_averages_begin_at_an_n_and_pair_seeds() -> None:
-    found = average(differences(built(noise=0.0), "AnB"), first=3)
+def test_averages_begin_at_an_n_and_pair_seeds(transplanted: Make) -> None:
+    found = average(differences(transplanted(EFFECTS, noise=0.0), "AnB"), first=3)
     assert found is not None and found.value == pytest.approx((-0.08 - 0.08 - 0.12) / 3)
     assert average({}, first=1) is None
 

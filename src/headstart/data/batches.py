@@ -10,6 +10,8 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -170,6 +172,25 @@ class Batches:
     def key(self, number: int) -> str:
         """What the views of an image depend on."""
         return self.keys[number] if self.keys is not None else str(self.indices[number])
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A stream gone through again and again, so many batches an epoch: few images take as many steps as many."""
+
+    stream: Stream
+    count: int
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return self.count
+
+    def shuffled(self, epoch: int, *, seed: int, augmentation: Augmentation | None, views: int = 0) -> Iterator[Batch]:
+        """So many batches of rounds through everything, each round in an order of its own."""
+        each = -(-self.count // len(self.stream))
+        rounds = range((epoch - 1) * each + 1, epoch * each + 1)
+        told = partial(self.stream.shuffled, seed=seed, augmentation=augmentation, views=views)
+        return islice(chain.from_iterable(map(told, rounds)), self.count)
 
 
 def batches_of(n: int, size: int) -> int:

@@ -7,10 +7,10 @@ from headstart.evidence.bootstrap import (
     interval,
     paired,
     simultaneous,
-    training_draw,
 )
 from headstart.evidence.calibration import fit_temperature, softmax
 from headstart.evidence.metrics import METRICS, Metric, calibration_error, confusion, log_loss, losses
+from headstart.evidence.replicates import training_draw
 
 __all__ = [
     "METRICS",

@@ -8,7 +8,6 @@ that a perfect score on 20 images is certain to be perfect.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -160,26 +159,6 @@ def best_of(
     chosen = np.take_along_axis(outside, inside.argmax(axis=0)[None], axis=0)[0]
     gain = max(0.0, float(np.nan_to_num(np.nanmean(outside[winner] - chosen))))
     return _wilson(max(0.0, float(values[winner]) - gain), inside[winner], count, len(y), level)
-
-
-def training_draw(judged: int, fitted: int, *, splits: int = 1) -> float:
-    """By how much an error widens because the training images are one draw, too: √(1 + J n₂/n₁).
-
-    Images that are drawn again are judged by the same networks: what the next user's networks, trained on images of
-    their own, would do otherwise is not among the replicates. Source: Nadeau & Bengio, *Machine Learning* 52, 2003,
-    whose correlation n₂/(n₁ + n₂) between splits is a guess on the safe side.
-
-    Parameters
-    ----------
-    judged, fitted : n₂ images that are judged by a network, and n₁ that it was trained on.
-    splits : J, how many such splits are judged together; folds of a cross-validation are as many.
-
-    Examples
-    --------
-    >>> training_draw(20, 80, splits=5), round(training_draw(200, 600), 3)
-    (1.5, 1.155)
-    """
-    return math.sqrt(1 + splits * judged / fitted)
 
 
 def simultaneous(

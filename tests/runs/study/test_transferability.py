@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from headstart import study
 from headstart.cli.main import app
-from headstart.data.batches import Batches
+from headstart.data.batches import Batches, Steps
 from headstart.errors import BackboneError, DataError, OptionError, RunError
 from headstart.features import Passing
 from headstart.problem import labelled_arrays, read_labelled
@@ -22,7 +22,8 @@ from headstart.records import Journal, Record
 from headstart.report import draw
 from headstart.runs.context import Context
 from headstart.runs.study import cells as cells_
-from headstart.runs.study.cells import Cell, Job, Laboratory, Steps, begun, kept_network, train_cell
+from headstart.runs.study.cells import Job, begun, kept_network, train_cell
+from headstart.runs.study.laboratory import Cell, Laboratory, Sides
 from headstart.runs.study.scheduling import FEWEST_EPOCHS, Costs, Schedule, schedule
 from headstart.runs.study.tasks import Tasks, halved
 from headstart.runs.study.transferability_study import TransferabilityStudy
@@ -228,7 +229,7 @@ def test_a_dry_run_says_what_it_takes_and_writes_nothing(_digits: Path, tmp_path
 @pytest.mark.parametrize("name", TREATMENTS)
 def test_a_treatment_keeps_and_trains_what_it_says(name: str, lab: Laboratory) -> None:
     row, cut = TREATMENTS[name], "layers.conv4"
-    tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=None)})
+    tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=lambda: np.empty(0))})
     cell = Cell("random", 0, "B", 0, name, 4, cut)
     for one in {cell.base, cell.source} - {None}:
         train_cell(lab, Job(one, tasks.sides(one), 1, 2, 32, 3e-3))
@@ -263,7 +264,7 @@ def _steps(model: torch.nn.Module) -> None:
 def test_the_frozen_part_runs_once_and_the_network_is_the_one_that_images_give(
     lab: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=None)})
+    tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=lambda: np.empty(0))})
     cell = Cell("random", 0, "B", 0, "random", 4, "layers.conv4")
     job = Job(cell, tasks.sides(cell), 3, 2, 32, 3e-3)
     made, passed = [], []
@@ -289,7 +290,7 @@ def test_the_frozen_part_runs_once_and_the_network_is_the_one_that_images_give(
 @pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
 def test_random_layers_give_numbers_of_a_common_size(architecture: str, _digits: Path, tmp_path: Path) -> None:
     lab = opened(_digits, tmp_path, architecture=architecture)
-    tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=None)})
+    tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=lambda: np.empty(0))})
     last = begun(lab, Job(Cell("random", 0, "A"), tasks.sides(Cell("random", 0, "A")), 1, 2, 32, 1e-3)).backbone.cuts[
         -2
     ]
@@ -383,9 +384,9 @@ def _scheduled(budget: float) -> Schedule:
     options = replace(OPTIONS, budget=budget, labels=(10,), jobs=2)
     cuts = {"layers.conv1": 1, "layers.conv4": 4}
     step = {"": 2e-3, "layers.conv1": 1e-3, "layers.conv4": 5e-4}
-    costs = Costs(step, {"": 1e-5, "layers.conv1": 5e-6, "layers.conv4": 8e-6})
+    costs = Costs(step, {"": 1e-5, "layers.conv1": 5e-6, "layers.conv4": 8e-6}, 0.2)
     n = np.arange(640)
-    sides = cells_.Sides(n, n[:64], n[:128], np.zeros(2, int))
+    sides = Sides(n, n[:64], n[:128], np.zeros(2, int))
     return schedule(options, costs, sides, cuts, steps=10, batch=64)
 
 

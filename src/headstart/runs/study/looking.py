@@ -17,7 +17,8 @@ from headstart.evidence.similarity import between_classes, linear_cka
 from headstart.records import Record, writing
 from headstart.runs.context import Context
 from headstart.runs.online import OnlineProbe
-from headstart.runs.study.cells import Cell, Laboratory, kept_network, seed_of
+from headstart.runs.study.cells import kept_network, seed_of
+from headstart.runs.study.laboratory import Cell, Laboratory
 from headstart.runs.study.scheduling import Schedule
 from headstart.runs.study.tasks import Tasks
 from headstart.shallow import evenly

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from headstart.backbones import Backbone, Transferred, load_random
 from headstart.errors import OptionError
-from headstart.runs.study.cells import Cell, Laboratory, Sides
+from headstart.runs.study.laboratory import Cell, Laboratory, Sides
 from headstart.runs.study.tasks import word_of
 from headstart.runs.study.transplanting import Transplanting
 from headstart.strategies import TREATMENTS
@@ -27,8 +28,6 @@ SHARE = 0.9
 RATES = (3e-4, 1e-3, 3e-3)
 """Learning rates that are tried on a base."""
 TIMED = 6
-FIXED_S = 0.4
-"""Of each network: made, stored, judged."""
 Measure = Callable[[], object]
 
 
@@ -40,10 +39,12 @@ class Costs:
     ----------
     step : a step of the whole network, and of what is above each cut.
     forward : an image through the whole network, and through what is below each cut.
+    made : a network with random weights.
     """
 
     step: dict[str, float]
     forward: dict[str, float]
+    made: float
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def cuts_of(backbone: Backbone, asked: Sequence[str]) -> dict[str, int]:
 
 def measure(lab: Laboratory, sides: Sides, *, batch: int, cuts: Sequence[str]) -> Costs:
     """Time a few steps and passes; on the CPU on one thread, as cells run."""
-    backbone = load_random(lab.options.architecture, size=lab.options.size, seed=0)
+    make = partial(load_random, lab.options.architecture, size=lab.options.size, seed=0)
+    made, backbone = _timed(make, lab.device), make()
     model = Transferred(backbone, nn.Linear(backbone.widths["top"], sides.k))
     model = model.to(lab.device).to(memory_format=torch.channels_last)
     rows = np.resize(sides.train, batch)
@@ -141,7 +143,7 @@ def measure(lab: Laboratory, sides: Sides, *, batch: int, cuts: Sequence[str]) -
         with torch.no_grad():
             z = lower(x)
         step[cut], forward[cut] = reading + _step_s(frozen.above(), z, y), _pass_s(lower, x) / batch
-    return Costs(step, forward)
+    return Costs(step, forward, made)
 
 
 def _step_s(model: Transferred, x: Tensor, y: Tensor) -> float:
@@ -238,7 +240,7 @@ def _frozen(cell: Cell) -> str:
 
 
 def _fixed(cell: Cell, costs: Costs, sides: Sides) -> float:
-    """What does not depend on the epochs: the frozen part once, and the judged images."""
+    """What does not depend on the epochs: it and its source are made, the frozen part runs once, images are judged."""
     cut = _frozen(cell)
     stored = costs.forward[cut] * (len(sides.train) + len(sides.watched)) if cut else 0.0
-    return FIXED_S + stored + costs.forward[""] * len(sides.judged)
+    return 2 * costs.made + stored + costs.forward[""] * len(sides.judged)

@@ -15,7 +15,7 @@ from headstart.problem.halves import Halves, halves_by_name, random_halves, read
 from headstart.records import Record
 from headstart.runs.context import Prepared
 from headstart.runs.online import pooled
-from headstart.runs.study.cells import Cell, Laboratory, Sides
+from headstart.runs.study.laboratory import Cell, Laboratory, Sides
 from headstart.runs.study.transplanting import KINDS
 from headstart.shallow import evenly
 
@@ -69,8 +69,12 @@ def class_means(lab: Laboratory, *, progress: Callable[[str, int, int], None]) -
     return np.stack([z[y[rows] == k].mean(0) for k in range(len(lab.labelled.task.classes))])
 
 
-def halved(lab: Laboratory, split: str, *, seed: int, means: np.ndarray | None) -> Halves:
+def halved(lab: Laboratory, split: str, *, seed: int, means: Callable[[], np.ndarray]) -> Halves:
     """The halves of a split: only random ones depend on the seed.
+
+    Parameters
+    ----------
+    means : gives the mean features of each class, (k, d); asked where halves go by them.
 
     Raises
     ------
@@ -83,8 +87,7 @@ def halved(lab: Laboratory, split: str, *, seed: int, means: np.ndarray | None) 
     if split == "names":
         return halves_by_name(classes)
     if split in KINDS:
-        assert means is not None
-        a, b = distant_halves(means, similar=split == "similar")
+        a, b = distant_halves(means(), similar=split == "similar")
         return Halves(tuple(a), tuple(b))
     return read_halves(Path(split).expanduser(), classes)
 

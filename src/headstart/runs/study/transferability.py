@@ -5,15 +5,11 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from functools import cache, partial
 from pathlib import Path
-from statistics import mean
 
-import numpy as np
-
-from headstart.backbones import load_random, resolve
-from headstart.data import MAX_PIXELS, Split
-from headstart.data.batches import batches_of
+from headstart.backbones import resolve
+from headstart.data import MAX_PIXELS
 from headstart.errors import OptionError
 from headstart.problem import Labelled, read_labelled
 from headstart.problem.halves import Halves
@@ -23,27 +19,21 @@ from headstart.runs.caching import keep_within_limit
 from headstart.runs.context import Context
 from headstart.runs.fit import same_images, torch_device
 from headstart.runs.folder import open_journal, refuse_inside
-from headstart.runs.machine import cache_folder, cores, machine, peak_bytes
+from headstart.runs.machine import cache_folder, cores, peak_bytes
 from headstart.runs.options import parse_budget, text_of
 from headstart.runs.preparing import data_record
-from headstart.runs.side_by_side import SideBySide, one_thread
-from headstart.runs.study.cells import Cell, Job, Laboratory, train_cell
+from headstart.runs.side_by_side import SideBySide
+from headstart.runs.study.cells import Job, train_cell
 from headstart.runs.study.findings import findings_record
+from headstart.runs.study.laboratory import Cell, Laboratory
 from headstart.runs.study.looking import look_inside
-from headstart.runs.study.scheduling import Schedule, cuts_of, measure, schedule
+from headstart.runs.study.scheduling import Schedule
 from headstart.runs.study.tasks import Tasks, class_means, halved, halves_record, refuse_alike, word_of
+from headstart.runs.study.transferability_plan import STAGES, Means, plan_record
 from headstart.runs.study.transferability_study import TransferabilityStudy
 from headstart.runs.study.transplanting import SHARES, Transplanting
 
 Workers = SideBySide[Laboratory]
-BATCH, ENOUGH = 64, 500
-"""Images of a step, half as many where a half has fewer than so many to train on."""
-STAGES = {
-    "rates": "choosing the learning rate",
-    "bases": "the bases",
-    "cells": "the networks that were given layers",
-    "inside": "looking into the networks",
-}
 
 
 def transferability(
@@ -127,8 +117,10 @@ def transferability(
     labelled = data if isinstance(data, Labelled) else read_labelled(data)
     refuse_inside(folder, labelled)
     if dry_run:
-        context = Context(folder, Journal(folder / "none"), options, cache_folder(), place, progress, on_record)
-        return TransferabilityStudy(folder, _plan_record(context, Laboratory.opened(context, labelled)))
+        context = Context(
+            folder, Journal(folder / "records.jsonl"), options, cache_folder(), place, progress, on_record
+        )
+        return TransferabilityStudy(folder, plan_record(context, *_opened(context, labelled)))
     journal = open_journal(folder, options.to_json(), what="transferability")
     context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
     if journal.get("spent") is None:
@@ -140,16 +132,16 @@ def transferability(
 
 def _work(context: Context, labelled: Labelled, *, started: float) -> None:
     """Tasks, plan, learning rate, bases, cells, findings."""
-    lab = Laboratory.opened(context, labelled)
+    lab, means = _opened(context, labelled)
     plan = context.journal.get("plan")
     if plan is None:
-        plan = _plan_record(context, lab)
+        plan = plan_record(context, lab, means)
         context.note(plan)
     else:
         same_images(context.folder, plan, lab.fingerprint)
         context.on_record(plan)
     planned = Schedule.from_json(plan.detail)
-    tasks = Tasks(lab, _halves(context, lab, planned))
+    tasks = Tasks(lab, _halves(context, lab, planned, means))
     if context.journal.get("data") is None:
         seconds = time.perf_counter() - started
         context.note(data_record(tasks.prepared(planned.seeds[0]), seconds=seconds, seed=planned.seeds[0]))
@@ -168,66 +160,23 @@ def _work(context: Context, labelled: Labelled, *, started: float) -> None:
     shutil.rmtree(context.folder / "work", ignore_errors=True)
 
 
-def _plan_record(context: Context, lab: Laboratory) -> Record:
-    """What is going to be trained, from a short calibration; the first record."""
-    options, started = lab.options, time.perf_counter()
-    cuts = cuts_of(load_random(options.architecture, size=options.size, seed=0), options.cuts)
-    parts = lab.parts(options.seed)
-    means = class_means(lab, progress=context.progress) if options.halved_by_features else None
-    halves = [halved(lab, split, seed=options.seed, means=means) for split in options.splits]
-    every = [lab.sides(parts, one.of(half), labels=0, seed=options.seed) for one in halves for half in "AB"]
-    fewest = min(len(sides.train) for sides in every)
-    batch = BATCH if fewest >= ENOUGH else BATCH // 2
-    steps = batches_of(round(mean(len(sides.train) for sides in every)), batch)
-    context.progress("timing a few steps", 0, 1)
-    with one_thread():
-        costs = measure(lab, every[0], batch=batch, cuts=tuple(cuts))
-    context.progress("timing a few steps", 1, 1)
-    found = schedule(options, costs, every[0], cuts, steps=steps, batch=batch)
-    found = replace(found, notes=(*found.notes, *_few(lab, parts)))
-    units = [{"key": key, "name": STAGES[key], "seconds": found.seconds.get(key)} for key in STAGES]
-    detail = {
-        "options": options.to_json(),
-        **asdict(found),
-        "units": units,
-        "networks": {"bases": len(found.bases), "cells": len(found.cells)},
-        "budget_s": options.budget,
-        "calibration": {"step_s": costs.step, "forward_s": costs.forward},
-        "machine": machine(),
-    }
-    cost = {"seconds": time.perf_counter() - started}
-    return Record("plan", "transferability", data=lab.fingerprint, seed=options.seed, cost=cost, detail=detail)
+def _opened(context: Context, labelled: Labelled) -> tuple[Laboratory, Means]:
+    """The images, read, and what gives the mean features of their classes, which are computed once and if needed."""
+    lab = Laboratory.opened(context, labelled)
+    return lab, cache(partial(class_means, lab, progress=context.progress))
 
 
-def _few(lab: Laboratory, parts: Split) -> tuple[str, ...]:
-    """Whether classes have as many labels as are asked for.
-
-    Raises
-    ------
-    OptionError : none has.
-    """
-    if not lab.options.labels:
-        return ()
-    counts, most = np.bincount(lab.labelled.y[parts.train]), max(lab.options.labels)
-    if counts.max() <= most:
-        fact = f"No class has more than {counts.max()} images to train on: {most} labels of each are all of them."
-        raise OptionError(fact, "Choose smaller --labels.")
-    few = int((counts[counts > 0] < most).sum())
-    return (f"{few} classes have fewer than {most} images to train on, and give all that they have.",) if few else ()
-
-
-def _halves(context: Context, lab: Laboratory, planned: Schedule) -> dict[tuple[str, int], Halves]:
+def _halves(context: Context, lab: Laboratory, planned: Schedule, means: Means) -> dict[tuple[str, int], Halves]:
     """Those of every kind and seed; the records ``halves/<kind>/<seed>``."""
-    means, found = None, {}
+    found = {}
     numbers = {name: number for number, name in enumerate(lab.labelled.task.classes)}
     for seed in planned.seeds:
         for split in planned.splits:
             kind = word_of(split)
             record = context.journal.get(f"halves/{kind}/{seed}")
             if record is None:
-                means = class_means(lab, progress=context.progress) if means is None else means
                 halves = halved(lab, split, seed=seed, means=means)
-                record = halves_record(lab, kind, halves, seed=seed, means=means)
+                record = halves_record(lab, kind, halves, seed=seed, means=means())
                 context.note(record)
             found[kind, seed] = Halves(*(tuple(numbers[name] for name in record.detail[half]) for half in "AB"))
     return found

@@ -60,8 +60,3 @@ class Transplanting(Options):
     def to_json(self) -> dict[str, Any]:
         """What must agree for a study to be resumed: not how many networks are trained at a time."""
         return {name: value for name, value in super().to_json().items() if name != "jobs"}
-
-    @property
-    def halved_by_features(self) -> bool:
-        """Whether a reference is needed to halve the classes."""
-        return any(split in ("dissimilar", "similar") for split in self.splits)
