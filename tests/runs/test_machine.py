@@ -36,8 +36,38 @@ assert len(kept) == 16
 """
 
 
+AFTERWARDS = """
+import resource
+
+import numpy as np
+
+from headstart.runs.machine import returning_memory
+
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+with returning_memory():
+    pass
+for _ in range(3):
+    np.ones(8 * 2**20, dtype=np.uint8)
+before = faults()
+for _ in range(10):
+    np.ones(8 * 2**20, dtype=np.uint8)
+assert faults() - before < 200, f"{faults() - before} pages were asked for again"
+"""
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
 def test_what_is_freed_goes_back_at_once() -> None:
     """In a process of its own: one that ran other tests has holes that new blocks fill without taking memory."""
     done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_afterwards_a_step_finds_the_memory_of_the_one_before() -> None:
+    """A training takes and frees the same blocks at every step."""
+    done = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

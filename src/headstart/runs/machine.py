@@ -19,7 +19,10 @@ FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8"
 
 M_MMAP_THRESHOLD = -3
 """glibc's name, in malloc.h, for the size from which a block is mapped by itself, and so returned when it is freed."""
-RETURNED, KEPT = 2**20, 2**25
+M_TRIM_THRESHOLD = -1
+"""The same for how much free memory at the end of the heap is kept before it is handed back."""
+RETURNED, KEPT = (2**20, 2**17), (2**25, 2**29)
+"""Both sizes while memory goes back, and while it is kept. glibc sets the second one itself, until the first is set."""
 
 
 def machine() -> dict[str, Any]:
@@ -64,17 +67,19 @@ def returning_memory() -> Iterator[None]:
     Features and heads of one network after the other left a quarter of a gigabyte of holes, on which the peak of a
     training then stood. A training itself asks for such blocks at every step, and would lose half of its speed.
     """
-    _map_from(RETURNED)
+    _keep(RETURNED)
     try:
         yield
     finally:
-        _map_from(KEPT)
+        _keep(KEPT)
 
 
-def _map_from(size: int) -> None:
-    """Size in bytes from which glibc maps a block by itself."""
+def _keep(sizes: tuple[int, int]) -> None:
+    """Bytes from which glibc maps a block by itself, and that it keeps free at the end of the heap."""
     with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").mallopt(M_MMAP_THRESHOLD, size)
+        libc = ctypes.CDLL("libc.so.6")
+        for name, size in zip((M_MMAP_THRESHOLD, M_TRIM_THRESHOLD), sizes, strict=True):
+            libc.mallopt(name, size)
 
 
 def cache_folder() -> Path:
