@@ -1,4 +1,4 @@
-"""`headstart pretrain` and `headstart study surrogates`."""
+"""`headstart pretrain`, and `study surrogates`."""
 
 from __future__ import annotations
 
