@@ -216,7 +216,7 @@ def test_a_page_that_could_not_be_drawn_is_drawn_by_the_same_command(headstart: 
 def test_the_command_on_the_page_asks_the_same_question(
     changed: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from headstart.report import wording
+    from headstart.report import again
     from headstart.runs import fit, options
 
     asked = options.Options(
@@ -243,7 +243,7 @@ def test_the_command_on_the_page_asks_the_same_question(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fit, "Options", hear)
-    words = shlex.split(" ".join(wording.command(asked.to_json())))
+    words = shlex.split(" ".join(again.fit(asked.to_json())))
     assert words[:2] == ["headstart", "fit"]
     assert invoke(*words[1:]).exit_code == 130
     assert heard == [asked]

@@ -1,7 +1,5 @@
 """Numbers as they are read."""
 
-import shlex
-
 import pytest
 
 from headstart.report import wording
@@ -55,23 +53,6 @@ def test_a_small_part_never_reads_as_nought_nor_a_large_one_as_all() -> None:
 @pytest.mark.parametrize(("value", "words"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (250e6, "250 MB")])
 def test_sizes_are_decimal(value: float, words: str) -> None:
     assert wording.size(value) == words
-
-
-def test_the_command_can_be_typed_again_whatever_the_folder_is_called() -> None:
-    options = {
-        "data": "my 'pics'; rm -rf x",
-        "backbones": ["a/b", "c"],
-        "strict": True,
-        "margin": 0.01,
-        "budget": 1200.0,
-    }
-    words = shlex.split(" ".join(wording.command(options)))
-    assert words[:5] == ["headstart", "fit", "my 'pics'; rm -rf x", "--out", "again"]
-    assert words[5:] == ["--backbone", "a/b", "--backbone", "c", "--budget", "20m", "--margin", "1", "--strict"]
-    assert wording.command({"data": "arrays"}) == []
-    told = {"data": "d", "backbones": ["run:my run", "a/b", "run:other"]}
-    words = shlex.split(" ".join(wording.command(told, ["my run"])))
-    assert words[5:] == ["--from", "my run", "--backbone", "a/b", "--backbone", "run:other"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from headstart.report import wording
+from headstart.report import again, wording
 from headstart.report.charts.svg import clean
 from headstart.report.comparison import sentences
 from headstart.report.reading import Run, block_of, read
@@ -169,7 +169,7 @@ model.predict(["photo.jpg"])
 def _use(run: Run) -> str:
     if run.final is None:
         return ""
-    again = " ".join(wording.command(run.options, run.earlier))
+    command = " ".join(again.fit(run.options, run.earlier))
     # Four spaces, since a name may hold the back-ticks that would close a fence.
-    repeat = f"\n\nTo train it again:\n\n    {' '.join(clean(again).split())}" if again else ""
+    repeat = f"\n\nTo train it again:\n\n    {' '.join(clean(command).split())}" if command else ""
     return f"## How to use it\n\n{SHELL}\n\n{PYTHON}{repeat}"

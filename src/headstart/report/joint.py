@@ -7,7 +7,7 @@ from pathlib import Path
 
 from headstart.errors import RunError
 from headstart.records import Journal, Record
-from headstart.report import wording
+from headstart.report import again, wording
 from headstart.report.card import SHELL, plain
 from headstart.report.composing import write_page
 from headstart.report.reading import Run, kind_of, read
@@ -36,7 +36,7 @@ def draw_joint(folder: Path) -> Path:
         ("curves", "How the training went", curves.section(run)),
         ("data", "The data’s own problems", data.section(run)),
         ("spent", "What was spent where", spent.section(run)),
-        ("repeat", "How to repeat it", repeat.under(run, wording.joint_command(run.options))),
+        ("repeat", "How to repeat it", repeat.under(run, again.joint(run.options))),
     )
     return write_page(
         Path(folder),

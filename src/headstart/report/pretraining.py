@@ -7,7 +7,7 @@ from pathlib import Path
 
 from headstart.errors import RunError
 from headstart.records import Journal, Record
-from headstart.report import wording
+from headstart.report import again, wording
 from headstart.report.card import plain
 from headstart.report.composing import write_page
 from headstart.report.reading import Run, kind_of, read
@@ -40,7 +40,7 @@ def draw_pretraining(folder: Path) -> Path:
         ("probed", "What can be read at each cut", pretraining.probed(journal)),
         ("material", "What it learned from", pretraining.material(run)),
         ("spent", "What was spent where", spent.section(run)),
-        ("repeat", "How to repeat it", repeat.under(run, wording.pretrain_command(run.options))),
+        ("repeat", "How to repeat it", repeat.under(run, again.pretrain(run.options))),
     )
     return write_page(
         Path(folder),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from headstart.errors import RunError
 from headstart.records import Journal
-from headstart.report import wording
+from headstart.report import again
 from headstart.report.composing import write_page
 from headstart.report.reading import kind_of, read
 from headstart.report.sections import repeat, spent, surrogates
@@ -31,7 +31,7 @@ def draw_surrogates(folder: Path) -> Path:
         ("depth", "From which cut", surrogates.depth(journal)),
         ("taught", "What each one learned", surrogates.taught(journal)),
         ("spent", "What was spent where", spent.section(run)),
-        ("repeat", "How to repeat it", repeat.under(run, wording.surrogates_command(run.options))),
+        ("repeat", "How to repeat it", repeat.under(run, again.study_surrogates(run.options))),
     )
     return write_page(
         Path(folder),

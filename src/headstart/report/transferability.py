@@ -8,7 +8,7 @@ from pathlib import Path
 from headstart.errors import RunError
 from headstart.evidence.transplants import Transplant
 from headstart.records import Journal
-from headstart.report import wording
+from headstart.report import again
 from headstart.report.composing import write_page
 from headstart.report.reading import kind_of, read
 from headstart.report.sections import inside, repeat, spent, transferability
@@ -41,7 +41,7 @@ def draw_transferability(folder: Path) -> Path:
         ("halves", "The two tasks", transferability.halves(run, journal)),
         ("bases", "How the bases learned", transferability.bases(journal)),
         ("spent", "What was spent where", spent.section(run)),
-        ("repeat", "How to repeat it", repeat.under(run, wording.transferability_command(run.options))),
+        ("repeat", "How to repeat it", repeat.under(run, again.study_transferability(run.options))),
     )
     return write_page(
         Path(folder),

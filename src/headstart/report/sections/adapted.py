@@ -9,7 +9,7 @@ from typing import Any
 
 from headstart.evidence.label_free import VALIDATORS
 from headstart.records import Record
-from headstart.report import wording
+from headstart.report import again, wording
 from headstart.report.charts.clouds import clouds
 from headstart.report.pictures import data_uri
 from headstart.report.sections.figure import figure
@@ -236,7 +236,7 @@ def repeat(told: Told) -> dict[str, Any]:
     files = (told.bundle.detail.get("files") or {}) if told.bundle else {}
     parity = told.bundle.detail.get("parity") if told.bundle else None
     return {
-        "command": wording.adapt_command(told.options),
+        "command": again.adapt(told.options),
         "facts": facts,
         "versions": sorted((str(name), str(version)) for name, version in (found.get("versions") or {}).items()),
         "files": [

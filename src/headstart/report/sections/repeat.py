@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headstart.report import wording
+from headstart.report import again, wording
 from headstart.report.reading import Run
 
 
@@ -23,7 +23,7 @@ def section(run: Run) -> dict[str, Any] | None:
         ("Python", str(machine.get("python") or wording.MISSING)),
     ]
     return {
-        "command": wording.command(run.options, run.earlier),
+        "command": again.fit(run.options, run.earlier),
         "facts": facts,
         "versions": sorted((str(name), str(version)) for name, version in (machine.get("versions") or {}).items()),
         "files": _files(run),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
-from headstart.report import wording
+from headstart.report import again, wording
 from headstart.report.comparison import Compared
 
 
@@ -15,7 +14,7 @@ def section(run: Compared) -> dict[str, Any] | None:
     if not data:
         return None
     sides = [_side(data[side]) for side in ("source", "target")]
-    return {"command": _command(options), "sides": sides, "notes": _notes(data)}
+    return {"command": again.compare(options), "sides": sides, "notes": _notes(data)}
 
 
 def _side(side: dict[str, Any]) -> dict[str, str]:
@@ -38,14 +37,3 @@ def _notes(data: dict[str, Any]) -> list[str]:
         else []
     )
     return [*told, *data["notes"]]
-
-
-def _command(options: dict[str, Any]) -> list[str]:
-    if "arrays" in (options["source"], options["target"]):
-        return []
-    pieces = [["headstart", "compare", options["source"]], [options["target"]], ["--out", "again"]]
-    for key in ("backbone", "tolerance", "pairs", "seed", "size", "max_pixels"):
-        pieces.append(["--" + key.replace("_", "-"), wording.setting(options[key])])
-    pieces += [["--map", f"{one}={other}"] for one, other in options["mapping"].items()]
-    pieces += [] if options["target_labels"] else [["--unlabelled"]]
-    return [shlex.join(map(str, piece)) for piece in pieces]
