@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -26,30 +27,35 @@ TIE = 0.5
 
 
 def run() -> None:
-    """All cells: the command line, and what its records say of every candidate."""
+    """All cells that are not recorded, two at a time on one thread each."""
+    done = [(row["case"], row["seed"]) for row in recorded()]
+    cells = [(case, seed) for seed in GRID["seeds"] for case in GRID["cases"] if (case, seed) not in done]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda cell: one(*cell), cells))
+
+
+def one(case: str, seed: int) -> None:
+    """The command line, and what its records say of every candidate."""
     from headstart.runs.machine import machine
 
-    for seed in GRID["seeds"]:
-        for case in GRID["cases"]:
-            if any((row["case"], row["seed"]) == (case, seed) for row in recorded()):
-                continue
-            out = RUNS / f"{case}-{seed}"
-            command = ["fit", CASES / case, "--out", out, "--strategy", "every", "--seed", seed]
-            for option in ("backbone", "size", "budget"):
-                command += [f"--{option}", GRID[option]]
-            subprocess.run([sys.executable, "-m", "headstart", *map(str, command)], check=True)
-            rows = [json.loads(line) for line in (out / "records.jsonl").read_text().splitlines()]
-            ways = {
-                row["strategy"]: {
-                    "value": row["metrics"]["value"],
-                    "seconds": row["cost"]["seconds"],
-                    "epochs": row["cost"]["epochs"],
-                    "trainable": row["detail"]["trainable"],
-                }
-                for row in rows
-                if row["what"] == "candidate"
-            }
-            note({"case": case, "seed": seed, "ways": ways, "machine": machine()})
+    out = RUNS / f"{case}-{seed}"
+    command = ["fit", CASES / case, "--out", out, "--strategy", "every", "--seed", seed]
+    for option in ("backbone", "size", "budget"):
+        command += [f"--{option}", GRID[option]]
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+    subprocess.run([sys.executable, "-m", "headstart", *map(str, command)], check=True, env=os.environ | threads)
+    rows = [json.loads(line) for line in (out / "records.jsonl").read_text().splitlines()]
+    ways = {
+        row["strategy"]: {
+            "value": row["metrics"]["value"],
+            "seconds": row["cost"]["seconds"],
+            "epochs": row["cost"]["epochs"],
+            "trainable": row["detail"]["trainable"],
+        }
+        for row in rows
+        if row["what"] == "candidate"
+    }
+    note({"case": case, "seed": seed, "ways": ways, "machine": machine()})
 
 
 def recorded() -> list[dict[str, Any]]:

@@ -18,6 +18,9 @@ from headstart.records import Record, writing
 from headstart.runs.context import Context, Prepared
 from headstart.runs.options import Reading
 
+LARGE = 0.2
+"""Share of all images from which a group is larger than a fold, and is named."""
+
 LISTED = 50
 """Groups, broken files and leaks that a record lists at most; their numbers are always given."""
 
@@ -168,8 +171,14 @@ def _counts(prepared: Prepared, k: int) -> dict[str, int]:
 
 
 def _notes(prepared: Prepared) -> list[str]:
-    """What a reader of the numbers should know: classes that a part does not hold, pixels that were damaged."""
+    """What a reader of the numbers should know: a group that is a part by itself, classes missing, pixels damaged."""
     notes = []
+    largest = int(np.bincount(prepared.groups).max())
+    if largest > LARGE * len(prepared.y):
+        whole = f"{largest:,} of {len(prepared.y):,} images are one group and stay on one side of every split"
+        given = prepared.labelled.x.groups is not None
+        chained = ": they hang together by copies" + (" and by the groups that were given" if given else "")
+        notes.append(f"{whole}{chained}. Parts and folds are not of the sizes that were asked for.")
     if damaged := prepared.survey.store.damaged:
         names = ", ".join(path.name for path in damaged[:5])
         notes.append(f"{len(damaged)} damaged file(s) of stored pixels were found ({names}) and read anew.")
