@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import shutil
 from collections.abc import Callable
@@ -16,14 +17,16 @@ from PIL import Image
 
 from headstart import TransferClassifier, backbones, features
 from headstart.advice import Above, Calibration, plan
+from headstart.advice.plan import FEWEST_VALIDATION
 from headstart.backbones import graphs
 from headstart.problem import read_labelled
-from headstart.runs import finetuning, planning
+from headstart.runs import finetuning, planning, probing
 from headstart.runs import fit as fitting
 from headstart.runs.online import OnlineProbe
 from headstart.runs.options import Reading
 from headstart.runs.preparing import read
 from headstart.runs.run import Run
+from headstart.shallow.probing import compete
 from headstart.strategies.table import FAMILIES
 
 BACKBONE = "random/test_resnet"
@@ -39,17 +42,31 @@ def constant_costs(names: Any, rows: Any, **_: object) -> dict[str, Calibration]
 
 
 def make_quick(patch: pytest.MonkeyPatch) -> None:
-    """Few epochs, at constant costs, features in a precision that no clock chooses."""
+    """Few epochs, at constant costs, one validation part, features in a precision that no clock chooses."""
     patch.setattr(planning, "calibrate", constant_costs)
     patch.setattr(graphs, "SLOWER", math.inf)
     patch.setattr(plan, "MOST_EPOCHS", 4)
     patch.setattr(plan, "MOST_SCRATCH_EPOCHS", 5)
+    patch.setattr(plan, "FEWEST_VALIDATION", 10)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _imported() -> None:
+    """Runs collect garbage between their stages; what was imported before need not be looked through each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make runs quick, and two runs of one plan."""
     make_quick(monkeypatch)
+
+
+@pytest.fixture
+def folded(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge out of fold, as few validation images are outside of these tests."""
+    monkeypatch.setattr(plan, "FEWEST_VALIDATION", FEWEST_VALIDATION)
 
 
 @pytest.fixture
@@ -80,10 +97,9 @@ def finished(_finished: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> Path:
-    """Return a run that nothing interrupted, judged on one validation part to be quick."""
+    """Return a run that nothing interrupted."""
     with pytest.MonkeyPatch.context() as patch:
         make_quick(patch)
-        patch.setattr(plan, "FEWEST_VALIDATION", 10)
         patch.setenv("HEADSTART_CACHE", str(tmp_path_factory.mktemp("cache")))
         out = tmp_path_factory.mktemp("unbroken") / "run"
         fitting.fit(_digits, out, backbones=[BACKBONE], size=32, budget=600)
@@ -92,7 +108,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> Path:
 
 @pytest.fixture
 def make(monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Return a maker of quick estimators: one network, made once; no measuring, no control, one validation part."""
+    """Return a maker of quick estimators: one network, made once; no measuring, no control, one head, no page."""
 
     @cache
     def load(name: str, *, size: int) -> backbones.Backbone:
@@ -116,6 +132,8 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
     monkeypatch.setitem(features.extract.__globals__, "open_engine", open_engine)
     monkeypatch.setitem(FAMILIES, "probe", ("probe",))
     monkeypatch.setattr(plan, "FEWEST_VALIDATION", 0)
+    monkeypatch.setattr(probing, "compete", lambda *told, **more: compete(*told, **more | {"heads": ("ridge",)}))
+    monkeypatch.setattr(fitting, "draw", lambda _: None)
 
     def made(**options: Any) -> TransferClassifier:
         return TransferClassifier(**{"backbone": "random/test_resnet", "strategy": "probe", "size": 32} | options)

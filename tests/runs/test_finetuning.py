@@ -14,7 +14,6 @@ import torch
 from safetensors.numpy import load_file
 from torch import nn
 
-from headstart.advice import plan
 from headstart.backbones import Transferred, load
 from headstart.bundle.save import rebuild
 from headstart.errors import MissingExtraError
@@ -44,7 +43,6 @@ def adapted_fit(small_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> Fit:
         moved = [p.detach().abs().sum().item() for name, p in model.named_parameters() if ".lora_B." in name]
         return Scores(np.full(2, -sum(moved)), 0.0)
 
-    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 10)
     monkeypatch.setattr(fitting, "reach_verdict", for_adapters)
     monkeypatch.setattr(finetuning, "score", farther_is_better)
     return lambda out, **options: small_fit(out, strategy="lora", **options)

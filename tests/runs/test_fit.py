@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.advice import plan
 from headstart.advice.plan import FOLDS
 from headstart.errors import DataError, OptionError, RunError, StorageError
 from headstart.records import Journal, Record
@@ -239,10 +238,12 @@ def test_a_full_disk_loses_nothing(small_fit: Fit, tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.slow
-def test_more_validation_images_need_no_folds(small_fit: Fit, tmp_path: Path, finished: Path) -> None:
-    plan = journal(finished).get("plan")
+def test_with_few_validation_images_candidates_are_judged_out_of_fold(
+    small_fit: Fit, folded: None, tmp_path: Path
+) -> None:
+    made = journal(small_fit(tmp_path / "run", strategy="last_block").folder)
+    plan, records = made.get("plan"), made.of("candidate")
     assert plan is not None and plan.detail["folds"] == 3
-    records = journal(finished).of("candidate")
     assert all(r.part == "folds" and (r.metrics["n"] == 96 or r.detail["dropped"]) for r in records)
     assert any(not r.detail["dropped"] for r in records)
 
@@ -306,7 +307,9 @@ def test_every_way_to_adapt_runs_from_folder_to_verdict(small_fit: Fit, tmp_path
 
 
 @pytest.mark.slow
-def test_one_block_is_chosen_by_its_gradients_told_and_trained_alone(small_fit: Fit, tmp_path: Path) -> None:
+def test_one_block_is_chosen_by_its_gradients_told_and_trained_alone(
+    small_fit: Fit, folded: None, tmp_path: Path
+) -> None:
     run = small_fit(tmp_path / "run", strategy="surgical")
     (record,) = [r for r in run.records.of("candidate") if r.strategy == "surgical"]
     final = run.records.get("final")
@@ -331,10 +334,7 @@ def test_one_block_is_chosen_by_its_gradients_told_and_trained_alone(small_fit: 
 
 
 @pytest.mark.slow
-def test_a_rate_that_is_found_scales_the_recipe_and_is_told(
-    small_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 10)
+def test_a_rate_that_is_found_scales_the_recipe_and_is_told(small_fit: Fit, tmp_path: Path) -> None:
     run = small_fit(tmp_path / "run", strategy="finetune", rate="find")
     found = {r.strategy: r for r in run.records.of("candidate")}
     assert found["probe"].detail["sweeps"] == []
@@ -355,10 +355,7 @@ def test_a_rate_that_is_found_scales_the_recipe_and_is_told(
 @pytest.mark.parametrize(
     "stage", ["the learning rate, for ", "gradients, for ", ""], ids=["in the sweep", "in the gradients", "in training"]
 )
-def test_what_was_found_is_found_again_when_a_run_goes_on(
-    small_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
-) -> None:
-    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 10)
+def test_what_was_found_is_found_again_when_a_run_goes_on(small_fit: Fit, tmp_path: Path, stage: str) -> None:
     at = stage + TABLE["surgical"].title
 
     def stop(where: str, done: int, total: int) -> None:

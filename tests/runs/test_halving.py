@@ -31,7 +31,7 @@ TIMES = ("seconds", "extraction_seconds", "images")
 
 
 @pytest.fixture
-def many(small_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> Fit:
+def many(small_fit: Fit, folded: None, monkeypatch: pytest.MonkeyPatch) -> Fit:
     """Six networks, of which two are left after rungs of 24 and 48 of 96 images; nothing is compiled, for speed."""
 
     def eager(backbone: Any, sample: np.ndarray, *, device: torch.device, **_: Any) -> Opened:

@@ -63,7 +63,6 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     stage: str,
     done: int,
 ) -> None:
-    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 10)
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     with pytest.raises(KeyboardInterrupt):
         small_fit(tmp_path / "broken", data=_digits, progress=stopping_at(stage, done))
@@ -84,7 +83,6 @@ def test_an_interrupted_run_ends_with_the_same_bits(
 def test_without_room_for_activations_the_bits_are_the_same(
     small_fit: Fit, _digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "FEWEST_VALIDATION", 10)
     stored = small_fit(tmp_path / "stored", data=_digits, strategy="last_block").folder
     tried = Journal(stored / "records.jsonl").get("candidate/last_block")
     assert tried is not None and len(tried.detail["trials"][0]) == plan.MOST_TRIALS

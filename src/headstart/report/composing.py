@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ def write_page(
     return page
 
 
+@cache
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("headstart.report"),
