@@ -83,7 +83,8 @@ def brute_force(case: str, n: int, seed: int) -> Row:
     import torch
 
     from headstart.advice import Plan
-    from headstart.advice.plan import FEWEST_VALIDATION, FOLDS, VIEWS
+    from headstart.advice.costs import VIEWS
+    from headstart.advice.plan import FEWEST_VALIDATION, FOLDS
     from headstart.backbones import load
     from headstart.problem import read_labelled
     from headstart.records import Journal

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headstart.advice import Calibration
+from headstart.advice.costs import FEWEST_EPOCHS, START, STOP_SHARE
 from headstart.advice.growth import MIDDLE_REPLICATES, MOST_REPLICATES, Growth, plan_growth, trained_sizes
-from headstart.advice.plan import FEWEST_EPOCHS, MOST_EPOCHS, MOST_SCRATCH_EPOCHS, SAFETY, START, STOP_SHARE
+from headstart.advice.plan import SAFETY
+from headstart.advice.shares import MOST_EPOCHS, MOST_SCRATCH_EPOCHS
 
 COST = Calibration(0.002, {"all": 0.01, "scratch": 0.01}, 1e-3)
 SIZES = (97, 250, 648)

@@ -7,19 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headstart.advice import Above, Calibration, Plan, Rung, Unit, make_plan
+from headstart.advice.costs import FEWEST_EPOCHS, MOST_STORED, START, STOP_SHARE, VIEWS
 from headstart.advice.halving import REOPENED
-from headstart.advice.plan import (
-    FEWEST_EPOCHS,
-    FOLDS,
-    JUDGED,
-    MOST_EPOCHS,
-    MOST_SCRATCH_EPOCHS,
-    MOST_STORED,
-    MOST_TRIALS,
-    START,
-    STOP_SHARE,
-    VIEWS,
-)
+from headstart.advice.plan import FOLDS, JUDGED
+from headstart.advice.shares import MOST_EPOCHS, MOST_SCRATCH_EPOCHS, MOST_TRIALS
 from headstart.strategies import TABLE, chosen
 from headstart.training import GRADIENT_IMAGES
 from headstart.training.rate import STEPS as RATE_STEPS

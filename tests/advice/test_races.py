@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.advice import Above, Calibration, Plan, plan_races
-from headstart.advice.plan import FEWEST_EPOCHS, MOST_EPOCHS, SAFETY, VIEWS
+from headstart.advice.costs import FEWEST_EPOCHS, VIEWS
+from headstart.advice.plan import SAFETY
+from headstart.advice.shares import MOST_EPOCHS
 from headstart.errors import OptionError
 
 COSTS = {"small": Calibration(0.002, {"all": 0.008}, 1e-3), "large": Calibration(0.004, {"all": 0.016}, 1e-3)}

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from headstart import TransferClassifier, backbones, features
-from headstart.advice import Above, Calibration, plan
+from headstart.advice import Above, Calibration, plan, shares
 from headstart.advice.plan import FEWEST_VALIDATION
 from headstart.backbones import graphs
 from headstart.problem import read_labelled
@@ -45,8 +45,8 @@ def make_quick(patch: pytest.MonkeyPatch) -> None:
     """Few epochs, at constant costs, one validation part, features in a precision that no clock chooses."""
     patch.setattr(planning, "calibrate", constant_costs)
     patch.setattr(graphs, "SLOWER", math.inf)
-    patch.setattr(plan, "MOST_EPOCHS", 4)
-    patch.setattr(plan, "MOST_SCRATCH_EPOCHS", 5)
+    patch.setattr(shares, "MOST_EPOCHS", 4)
+    patch.setattr(shares, "MOST_SCRATCH_EPOCHS", 5)
     patch.setattr(plan, "FEWEST_VALIDATION", 10)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
-from headstart.advice import plan
+from headstart.advice import costs, shares
 from headstart.errors import StorageError
 from headstart.records import Journal
 from headstart.runs import finetuning
@@ -85,7 +85,7 @@ def test_without_room_for_activations_the_bits_are_the_same(
 ) -> None:
     stored = small_fit(tmp_path / "stored", data=_digits, strategy="last_block").folder
     tried = Journal(stored / "records.jsonl").get("candidate/last_block")
-    assert tried is not None and len(tried.detail["trials"][0]) == plan.MOST_TRIALS
+    assert tried is not None and len(tried.detail["trials"][0]) == shares.MOST_TRIALS
     asked: list[int] = []
 
     def full(*_: object, views: int, **__: object) -> None:
@@ -94,7 +94,7 @@ def test_without_room_for_activations_the_bits_are_the_same(
 
     monkeypatch.setattr(finetuning, "activations", full)
     run = small_fit(tmp_path / "run", data=_digits, strategy="last_block").folder
-    assert asked and set(asked) == {plan.VIEWS}
+    assert asked and set(asked) == {costs.VIEWS}
     name = "work/last_block-predictions.safetensors"
     assert (run / name).read_bytes() == (stored / name).read_bytes()
     record = Journal(run / "records.jsonl").get("candidate/last_block")

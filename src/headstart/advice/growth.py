@@ -9,16 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from headstart.advice.plan import (
-    FEWEST_EPOCHS,
-    MOST_EPOCHS,
-    MOST_SCRATCH_EPOCHS,
-    SAFETY,
-    START,
-    STOP_SHARE,
-    Calibration,
-    Unit,
-)
+from headstart.advice.costs import FEWEST_EPOCHS, START, STOP_SHARE, Calibration
+from headstart.advice.plan import SAFETY, Unit
+from headstart.advice.shares import MOST_EPOCHS, MOST_SCRATCH_EPOCHS
 from headstart.strategies import TABLE
 
 SIZES = 3

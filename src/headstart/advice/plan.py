@@ -6,80 +6,21 @@ a pure function of its arguments, so that resuming a run replays it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from headstart.advice.costs import Calibration, Sizes, cost_of
 from headstart.advice.halving import FINALISTS, REOPENED, Rung, rung_seconds, rungs
+from headstart.advice.shares import Shares, repeats_of, share_out
 from headstart.strategies import TABLE, Strategy
-from headstart.training import GRADIENT_IMAGES
-from headstart.training.rate import STEPS
-from headstart.training.recipe import VARIANTS, batch_size
 
-FEWEST_EPOCHS = 8
-"""Fewer epochs of fine-tuning than this hardly outlast the disturbance of the first ones."""
-MOST_EPOCHS = 16
-MOST_SCRATCH_EPOCHS = 40
-MOST_TRIALS = len(VARIANTS)
-VIEWS = 4
-"""Views of each image that a training from stored activations goes through in turn."""
-MOST_STORED = 4 * 10**9
-"""Bytes of activations that a training may store."""
-STOP_SHARE = 0.15
-"""Share of the training images that decide when to stop."""
 FOLDS = 3
-MOST_REPEATS = 3
-"""Times that folds are drawn, with other seeds, where the budget allows: one cut of few images is a matter of luck."""
 FEWEST_VALIDATION = 200
 """With fewer validation images than this, finalists are compared out-of-fold instead."""
 SAFETY = 0.85
 """Share of the time left that is planned for: a calibration of seconds is a rough measure."""
-START = 4.0
-"""Seconds that a training costs beside its epochs: loading the network, judging it, keeping what it gave."""
 JUDGED = 250
 """Passes of an image, in eager torch or slower than what is chosen, that choosing an engine costs."""
-DROPPED_FIRST = (
-    *("delta", "cotuning", "mixup", "bss", "l2sp", "by_layer", "gradual", "lora", "surgical", "biases", "norms"),
-    *("last_block", "all", "scratch", "upper_half"),
-)
-"""What is given up, in this order, where the budget does not allow the fewest epochs for everything.
-
-Few candidates with enough epochs say more than many with too few: one partial fine-tuning, that of
-everything and the control stand for the whole ladder.
-"""
-
-
-@dataclass(frozen=True)
-class Above:
-    """Measured cost, per image, of training above a frozen cut from stored activations.
-
-    Attributes
-    ----------
-    lower : seconds of the frozen part, once per view.
-    step : seconds of a training step of what is above.
-    bytes : size of the activation at the cut.
-    """
-
-    lower: float
-    step: float
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Measured seconds per image of one backbone.
-
-    Attributes
-    ----------
-    forward : through the whole network, in evaluation mode.
-    step : by strategy, of a training step (forward, backward, update).
-    heads : of the competition of heads on its features, for each image and class.
-    above : by strategy that freezes a part, the same from stored activations.
-    """
-
-    forward: float
-    step: Mapping[str, float]
-    heads: float
-    above: Mapping[str, Above] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,47 +83,39 @@ def make_plan(
     n_train, n_val, n_test = counts
     folds = FOLDS if 0 < n_val < FEWEST_VALIDATION else None
     pool = n_train + (n_val if folds else 0)
-    controls = any(row.name == "frozen_random" for row in rows)
     extraction = {name: 5.0 + (sum(counts) / 2 + JUDGED) * c.forward for name, c in calibrations.items()}
     heads = {name: 1.0 + min(pool, 10_000) * classes * c.heads for name, c in calibrations.items()}
-    cost_of_control = max(extraction[name] + heads[name] for name in calibrations) if controls else 0.0
-    closing = 12.0 + (n_test + min(n_train, 2000)) * max(c.forward for c in calibrations.values())
     halvings = rungs(len(calibrations), pool, classes=classes)
     frozen = _frozen(calibrations, halvings, extraction=extraction, heads=heads, images=sum(counts))
-    fixed = sum(unit.seconds for unit in (*frozen, *last)) + cost_of_control + closing
+    controls = any(row.name == "frozen_random" for row in rows)
+    control = max(extraction[name] + heads[name] for name in calibrations) if controls else 0.0
+    closing = 12.0 + (n_test + min(n_train, 2000)) * max(c.forward for c in calibrations.values())
+    fixed = sum(unit.seconds for unit in (*frozen, *last)) + control + closing
     left = SAFETY * (budget - spent - fixed)
-    wanted = [row.name for row in rows if row.trains]
-    sizes = Sizes(pool, n_train + n_val, folds, find_rate)
-    costs = {name: {row: cost_of(row, c, sizes) for row in wanted} for name, c in calibrations.items()}
-    shares = {name: _share_out(cost, seconds=left) for name, cost in costs.items()}
-    trials = {name: _trials(costs[name], share, seconds=left) for name, share in shares.items()}
+
+    wanted, sizes = [row.name for row in rows if row.trains], Sizes(pool, n_train + n_val, folds, find_rate)
+    shares = {
+        name: share_out({row: cost_of(row, c, sizes) for row in wanted}, seconds=left)
+        for name, c in calibrations.items()
+    }
     # Fine-tuned will be one of those that afford the most strategies.
-    dearest = max(calibrations, key=lambda name: (len(shares[name]), calibrations[name].forward))
-    repeats = 1
-    if folds and shares[dearest]:
-        anew = heads[dearest] + cost_of_control
-        repeats = _repeats(costs[dearest], shares[dearest], trials[dearest], heads=anew, seconds=left)
-    units = list(frozen)
-    if controls:
-        # Each repeat has another random network, with features of its own.
-        units.append(Unit("candidate/frozen_random", TABLE["frozen_random"].title, repeats * cost_of_control))
-    for row, epochs in shares[dearest].items():
-        cost = costs[dearest][row]
-        tried = trials[dearest][row]
-        stored = f", on {cost.views} stored views" if cost.views else ""
-        together = f", {tried} learning rates and decays together" if tried > 1 else ""
-        name = f"{TABLE[row].title}, at most {epochs} epochs{stored}{together}"
-        units.append(Unit(f"candidate/{row}", name, repeats * (cost.start + tried * epochs * cost.epoch)))
-    again = _again(costs[dearest], shares[dearest], trials[dearest])
-    closing += _once(costs[dearest], shares[dearest]) + again
-    named = ", once more trained if it is fine-tuned" if again else ""
-    units.append(Unit("final", f"the model handed back{named}; its test and its page", closing))
-    units.extend(last)
-    views = {name: {row: costs[name][row].views for row in share} for name, share in shares.items()}
-    notes = _notes(wanted, shares[dearest], folds=folds, n_val=n_val, repeats=repeats)
+    dearest = max(calibrations, key=lambda name: (len(shares[name].epochs), calibrations[name].forward))
+    trained, repeats = shares[dearest], 1
+    if folds and trained.epochs:
+        repeats = repeats_of(trained, heads=heads[dearest] + control, seconds=left)
+    notes = _notes(wanted, trained.epochs, folds=folds, n_val=n_val, repeats=repeats)
     if spent + fixed > budget:
         notes = (*notes, _over(spent + fixed, budget=budget, backbones=len(calibrations)))
-    return Plan(folds, shares, views, trials, tuple(units), notes, repeats, halvings)
+    return Plan(
+        folds,
+        epochs={name: share.epochs for name, share in shares.items()},
+        views={name: {row: share.costs[row].views for row in share.epochs} for name, share in shares.items()},
+        trials={name: share.trials for name, share in shares.items()},
+        units=(*frozen, *_trained(trained, repeats=repeats, control=control), _final(trained, closing=closing), *last),
+        notes=notes,
+        repeats=repeats,
+        rungs=halvings,
+    )
 
 
 def _frozen(
@@ -208,112 +141,25 @@ def _frozen(
     return [*units, Unit("finalists", f"features and heads of the {FINALISTS} that are left", sum(each[:FINALISTS]))]
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Images that candidates are trained and judged on, those of training and validation part, folds; what is found."""
-
-    pool: int
-    both: int
-    folds: int | None
-    find_rate: bool = False
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds of a strategy: `start` once, `epoch` each; `once`, and `again` each, where it is trained once more."""
-
-    start: float
-    epoch: float
-    again: float
-    once: float
-    views: int
+def _trained(shares: Shares, *, repeats: int, control: float) -> list[Unit]:
+    """The candidates after the probe; `control` are the seconds of the frozen random network, 0 without it."""
+    units = []
+    if control:
+        # Each repeat has another random network, with features of its own.
+        units.append(Unit("candidate/frozen_random", TABLE["frozen_random"].title, repeats * control))
+    for row, epochs in shares.epochs.items():
+        views, trials = shares.costs[row].views, shares.trials[row]
+        stored = f", on {views} stored views" if views else ""
+        together = f", {trials} learning rates and decays together" if trials > 1 else ""
+        name = f"{TABLE[row].title}, at most {epochs} epochs{stored}{together}"
+        units.append(Unit(f"candidate/{row}", name, repeats * shares.seconds(row)))
+    return units
 
 
-def cost_of(row: str, c: Calibration, sizes: Sizes) -> Cost:
-    """What a strategy costs: from stored activations where that pays within the fewest epochs, and they have room."""
-    trainings = sizes.folds or 1
-    seen = sizes.pool * (trainings - 1 if sizes.folds else 1)
-    again = sizes.both if TABLE[row].pretrained or sizes.folds else 0
-    step = c.step[row]
-    once = START + _found(row, step, sizes)
-    epoch = seen * ((1 - STOP_SHARE) * step + STOP_SHARE * c.forward)
-    whole = Cost(once * trainings, epoch, again * step, once * (again > 0), 0)
-    above = c.above.get(row)
-    if above is None or (VIEWS + 1) * sizes.both * above.bytes > MOST_STORED:
-        return whole
-    # Views of an image are the same in every fold and in the last training: its frozen part runs once for all.
-    stored = (VIEWS + 1) * sizes.both * above.lower
-    once = START + _found(row, above.step, sizes)
-    cached = Cost(
-        once * trainings + stored, seen * above.step, again * above.step, once=once * (again > 0), views=VIEWS
-    )
-    pays = cached.start + FEWEST_EPOCHS * cached.epoch < whole.start + FEWEST_EPOCHS * whole.epoch
-    return cached if pays else whole
-
-
-def _found(row: str, step: float, sizes: Sizes) -> float:
-    """Seconds, at most, of what is found out before a training: its learning rate, which block trains."""
-    # Each step of the sweep passes its batch through the untouched model too, which costs less than a step.
-    images = 2 * STEPS * batch_size(sizes.both) * sizes.find_rate
-    return step * (images + GRADIENT_IMAGES * (TABLE[row].frozen == "all but one block"))
-
-
-def _share_out(costs: Mapping[str, Cost], *, seconds: float) -> dict[str, int]:
-    """Equal epochs for all strategies that train, and for the chosen one once more on all images.
-
-    What is left over goes to training from scratch.
-    """
-    rows = list(costs)
-    for dropped in ("", *DROPPED_FIRST):
-        rows = [row for row in rows if row != dropped]
-        each = sum(costs[row].epoch for row in rows)
-        again = max((costs[row].again for row in rows), default=0.0)
-        training = seconds - sum(costs[row].start for row in rows) - _once(costs, rows)
-        epochs = int(training / (each + again)) if rows and training > 0 else 0
-        if epochs >= FEWEST_EPOCHS or not rows:
-            break
-    share = dict.fromkeys(rows, min(epochs, MOST_EPOCHS))
-    if "scratch" in share:
-        over = training - share["scratch"] * (each + again)
-        more = int(over / (costs["scratch"].epoch + costs["scratch"].again))
-        share["scratch"] = min(MOST_SCRATCH_EPOCHS, share["scratch"] + max(0, more))
-    return share
-
-
-def _trials(costs: Mapping[str, Cost], share: Mapping[str, int], *, seconds: float) -> dict[str, int]:
-    """What is left over after that goes to more learning rates where a training reads stored activations."""
-    trials = dict.fromkeys(share, 1)
-    left = seconds - sum(costs[row].start + epochs * costs[row].epoch for row, epochs in share.items())
-    left -= _once(costs, share) + _again(costs, share, trials)
-    for row in (row for row in share if costs[row].views):
-        one = START + share[row] * (costs[row].epoch + costs[row].again)
-        trials[row] += min(MOST_TRIALS - 1, max(0, int(left / one)))
-        left -= (trials[row] - 1) * one
-    return trials
-
-
-def _repeats(
-    costs: Mapping[str, Cost],
-    share: Mapping[str, int],
-    trials: Mapping[str, int],
-    *,
-    heads: float,
-    seconds: float,
-) -> int:
-    """What is left over at last goes to drawing the folds again, for all strategies alike."""
-    each = heads + sum(costs[row].start + trials[row] * epochs * costs[row].epoch for row, epochs in share.items())
-    left = seconds - each - _once(costs, share) - _again(costs, share, trials)
-    return min(MOST_REPEATS, 1 + max(0, int(left / each)))
-
-
-def _again(costs: Mapping[str, Cost], share: Mapping[str, int], trials: Mapping[str, int]) -> float:
-    """Seconds of the dearest training that may be handed back, once more on training and validation images."""
-    return max((trials[row] * epochs * costs[row].again for row, epochs in share.items()), default=0.0)
-
-
-def _once(costs: Mapping[str, Cost], rows: Iterable[str]) -> float:
-    """Seconds beside its epochs of the dearest training that may be handed back."""
-    return max((costs[row].once for row in rows), default=0.0)
+def _final(shares: Shares, *, closing: float) -> Unit:
+    again = shares.again()
+    named = ", once more trained if it is fine-tuned" if again else ""
+    return Unit("final", f"the model handed back{named}; its test and its page", closing + shares.once() + again)
 
 
 def _over(seconds: float, *, budget: float, backbones: int) -> str:

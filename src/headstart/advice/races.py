@@ -6,18 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from headstart.advice.plan import (
-    FEWEST_EPOCHS,
-    JUDGED,
-    MOST_EPOCHS,
-    SAFETY,
-    Calibration,
-    Cost,
-    Plan,
-    Sizes,
-    Unit,
-    cost_of,
-)
+from headstart.advice.costs import FEWEST_EPOCHS, Calibration, Cost, Sizes, cost_of
+from headstart.advice.plan import JUDGED, SAFETY, Plan, Unit
+from headstart.advice.shares import MOST_EPOCHS
 from headstart.errors import OptionError
 
 SCORING = 0.007

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headstart.advice.plan import STOP_SHARE
+from headstart.advice.costs import STOP_SHARE
 from headstart.backbones import Backbone, Transferred
 from headstart.backbones.statistics import adapt_batch_norms
 from headstart.data import folds, inner_split

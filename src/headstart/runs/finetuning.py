@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from headstart.advice import Plan
-from headstart.advice.plan import STOP_SHARE
+from headstart.advice.costs import STOP_SHARE
 from headstart.backbones import Backbone, Transferred, load, load_random
 from headstart.backbones.adapters import coverage
 from headstart.data import inner_split

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.advice.plan import FEWEST_EPOCHS, MOST_EPOCHS
+from headstart.advice.costs import FEWEST_EPOCHS
+from headstart.advice.shares import MOST_EPOCHS
 from headstart.backbones import Transferred, load
 from headstart.backbones.statistics import has_batch_norms
 from headstart.data import Survey

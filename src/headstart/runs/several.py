@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.advice.plan import STOP_SHARE
+from headstart.advice.costs import STOP_SHARE
 from headstart.backbones import Preprocessing
 from headstart.data import inner_split, split
 from headstart.data.batches import Batches
