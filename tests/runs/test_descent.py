@@ -12,6 +12,7 @@ from tests.runs.conftest import BACKBONE, Fit
 
 from headstart import adapt
 from headstart.bundle import Predictor
+from headstart.bundle.learned import LEARNED
 from headstart.errors import BundleError
 from headstart.report import wording
 from headstart.runs import deciding
@@ -19,11 +20,15 @@ from headstart.runs.descent import race
 from headstart.runs.run import Run
 
 
+def hand_back_all(patch: pytest.MonkeyPatch) -> None:
+    real = deciding.decide
+    patch.setattr(deciding, "decide", lambda *args, **options: replace(real(*args, **options), chosen="all"))
+
+
 @pytest.fixture
 def tuned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hand back what was fine-tuned, whatever did better."""
-    real = deciding.decide
-    monkeypatch.setattr(deciding, "decide", lambda *args, **options: replace(real(*args, **options), chosen="all"))
+    hand_back_all(monkeypatch)
 
 
 def test_a_run_competes_with_what_it_started_from(finished: Path) -> None:
@@ -66,6 +71,38 @@ def test_what_is_retained_is_the_old_head_on_the_new_network(
     again = small_fit(tmp_path / "run", **options)
     assert len([r for r in again.records if r.what == "retained"]) == 1
     assert Predictor(run.folder).classes == ("0", "1")
+
+
+@pytest.mark.slow
+def test_held_images_that_a_network_has_learned_from_are_counted(small_fit: Fit, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        hand_back_all(patch)
+        earlier = small_fit(tmp_path / "earlier", strategy="all")
+    name = f"run:{earlier.folder}"
+    split = {
+        seed: _split(small_fit(tmp_path / f"{seed}", backbones=[name], strategy="probe", seed=seed)) for seed in (0, 1)
+    }
+    before = json.loads((earlier.folder / "split.json").read_text())
+    for seed, (parts, notes) in split.items():
+        counts = {part: len(set(parts[part]) - set(before["test"])) for part in ("val", "test")}
+        assert counts["val"] and (counts["test"] == 0) is (seed == 0)
+        told = f"{counts['val']} of the {len(parts['val'])} validation images"
+        told += f" and {counts['test']} of the {len(parts['test'])} test images" if counts["test"] else ", or copies"
+        assert any(note.startswith(f"{name} has learned from {told}") for note in notes)
+    # A head on a frozen network changes no weight of it: what it learned from is not learned from by the network.
+    _, notes = _split(small_fit(tmp_path / "on", backbones=[BACKBONE], strategy="probe"))
+    assert not any("learned from" in note for note in notes)
+    (earlier.folder / LEARNED).unlink()
+    _, notes = _split(small_fit(tmp_path / "unsaid", backbones=[name], strategy="probe"))
+    assert any("does not say which images" in note for note in notes)
+
+
+def _split(run: Run) -> tuple[dict[str, list[str]], list[str]]:
+    data = run.records.get("data")
+    assert data is not None
+    said = [note for note in data.detail["notes"] if "learned from" in note]
+    assert [reason for reason in run.verdict.reasons if "learned from" in reason] == said
+    return json.loads((run.folder / "split.json").read_text()), data.detail["notes"]
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from headstart import __version__
 from headstart.advice import Plan
 from headstart.backbones import Transferred
+from headstart.bundle.learned import write_learned
 from headstart.bundle.save import save
 from headstart.data import Survey
 from headstart.evidence import METRICS, calibration_error, confusion, interval, log_loss
@@ -202,12 +203,18 @@ def thumbnail(context: Context, looked: Survey, index: int) -> str:
 
 
 def write_bundle(
-    context: Context, prepared: Prepared, model: Transferred, *, tasks: Sequence[tuple[str, Task]] = ()
+    context: Context,
+    prepared: Prepared,
+    model: Transferred,
+    *,
+    learned: Iterable[str],
+    tasks: Sequence[tuple[str, Task]] = (),
 ) -> None:
     """Write the model as a bundle; the record ``bundle``.
 
     Parameters
     ----------
+    learned : content ids of the images that the backbone was fitted to; none where it was frozen.
     tasks : names and label spaces, where the model's logits are those of several tasks side by side.
     """
     if context.journal.get("bundle") is not None:
@@ -223,6 +230,7 @@ def write_bundle(
     }
     classes = prepared.labelled.task.classes
     named = [(name, space.classes) for name, space in tasks]
+    write_learned(context.folder, learned, start=model.backbone.name)
     facts = save(context.folder, model, classes=classes, sample=sample, about=about, tasks=named)
     context.progress("writing the bundle", 1, 1)
     cost = {"seconds": time.perf_counter() - started}

@@ -72,6 +72,10 @@ class Prepared:
         """Number of classes."""
         return len(self.labelled.task.classes)
 
+    def ids(self, *parts: str) -> list[str]:
+        """Content ids of the images of these parts."""
+        return [self.survey.ids[i] for part in parts for i in getattr(self.split, part).tolist()]
+
     def batches(self, indices: np.ndarray, preprocessing: Preprocessing, *, size: int, device: torch.device) -> Batches:
         """Images at `indices` with their labels, prepared for a network."""
         prepare = partial(preprocessing.tensor, device=device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +14,7 @@ from headstart.advice.verdict import LEVEL
 from headstart.evidence import Interval, best_of, simultaneous, training_draw
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared, kept_predictions
+from headstart.runs.seen import seen_notes
 from headstart.strategies import TABLE
 
 GUESS = "guess"
@@ -36,6 +37,8 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
         margin=context.options.margin,
         n=found.n,
     )
+    networks = list(dict.fromkeys(r.backbone for r in records if TABLE[r.strategy].pretrained))
+    verdict = replace(verdict, reasons=(*verdict.reasons, *seen_notes(prepared, networks)))
     facts = _facts(context, prepared, records, over_random=found.over_random)
     record = _record(
         context,

@@ -153,7 +153,8 @@ def _work(context: Context, plan: Plan, prepared: Prepared) -> None:
     source = tuned if TABLE[verdict.strategy].trains else frozen
     model = fit_final(context, prepared, plan, chosen=verdict.strategy, source=source)
     test_once(context, prepared, model)
-    write_bundle(context, prepared, model)
+    trained = prepared.ids("train", "val") if TABLE[verdict.strategy].trains else ()
+    write_bundle(context, prepared, model, learned=trained)
     retain(context, prepared, model)
     write_metrics(context.folder, context.journal.get("test"))
     compare_sources(context, prepared)

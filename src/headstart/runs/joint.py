@@ -109,7 +109,9 @@ def _work(context: Context, tasks: Tasks, *, started: float) -> None:
     chosen = reach_joint(context, several, heads)
     model = handed_back(context, several, heads, chosen=chosen)
     test_tasks(context, several, model)
-    write_bundle(context, several.prepared, model, tasks=list(zip(tasks.names, tasks.spaces, strict=True)))
+    trained = several.prepared.ids("train") if chosen != "frozen" else ()
+    named = list(zip(tasks.names, tasks.spaces, strict=True))
+    write_bundle(context, several.prepared, model, learned=trained, tasks=named)
     context.note(unplanned_spent(context, started, closing=("costs", "verdict", "test", "bundle")))
 
 

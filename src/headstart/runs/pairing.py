@@ -59,6 +59,11 @@ class Both:
         """Of all images and of the labels that may be used."""
         return f"{self.source.fingerprint[:16]}{self.target.fingerprint[:16]}"
 
+    def learned(self) -> list[str]:
+        """Content ids of all images that a training reads."""
+        adapted = [self.target.survey.ids[i] for i in self.target.adapted.tolist()]
+        return [*self.source.ids("train"), *adapted]
+
 
 def read_both(
     context: Context, asked: Adapting, source: Labelled, target: Unlabelled, sealed: Sealed | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from headstart.problem import Domain, Labelled
 from headstart.records import Record, writing
 from headstart.runs.context import Context, Prepared
 from headstart.runs.options import Reading
+from headstart.runs.seen import seen_notes
 
 LARGE = 0.2
 """Share of all images from which a group is larger than a fold, and is named."""
@@ -29,7 +30,8 @@ def prepare(context: Context, labelled: Labelled) -> tuple[Prepared, Record]:
     """`read` for a run; the record ``data`` says what was found."""
     started = time.perf_counter()
     prepared = read(labelled, context.options, cache=context.cache, progress=context.progress)
-    return prepared, data_record(prepared, seconds=time.perf_counter() - started, seed=context.options.seed)
+    asked, seconds = context.options, time.perf_counter() - started
+    return prepared, data_record(prepared, seconds=seconds, seed=asked.seed, backbones=asked.backbones)
 
 
 def read(labelled: Labelled, asked: Reading, *, cache: Path, progress: Callable[[str, int, int], None]) -> Prepared:
@@ -110,8 +112,13 @@ def write_split(context: Context, prepared: Prepared) -> None:
         temporary.write_text(json.dumps({"seed": context.options.seed, **parts}, indent=1, ensure_ascii=False))
 
 
-def data_record(prepared: Prepared, *, seconds: float, seed: int) -> Record:
-    """The record ``data``: how many images of each class there are in each part, and what is the matter with them."""
+def data_record(prepared: Prepared, *, seconds: float, seed: int, backbones: Sequence[str] = ()) -> Record:
+    """The record ``data``: how many images of each class there are in each part, and what is the matter with them.
+
+    Parameters
+    ----------
+    backbones : those in the race, which may have learned from some of the images.
+    """
     labelled, looked, found, parts = prepared.labelled, prepared.survey, prepared.duplicates, prepared.split
     conflicts = found.conflicts(labelled.y)
     label_of, classes = labelled.x.label_of, labelled.task.classes
@@ -141,7 +148,7 @@ def data_record(prepared: Prepared, *, seconds: float, seed: int) -> Record:
             {"paths": [label_of(i) for i in g[:12]], "classes": sorted({classes[labelled.y[i]] for i in g})}
             for g in conflicts[:LISTED]
         ],
-        "notes": [*labelled.notes, *_notes(prepared)],
+        "notes": [*labelled.notes, *_notes(prepared), *seen_notes(prepared, backbones)],
     }
     readable = looked.sizes[looked.sizes[:, 0] > 0]
     for axis, name in enumerate(("widths", "heights")):

@@ -13,6 +13,7 @@ from headstart import __version__
 from headstart.advice.pretraining import judge_pretraining
 from headstart.backbones import Backbone, Transferred, resolve
 from headstart.bundle.backbone import save_backbone
+from headstart.bundle.learned import write_learned
 from headstart.data import MAX_PIXELS
 from headstart.errors import OptionError
 from headstart.problem import Labelled
@@ -161,6 +162,8 @@ def _work(context: Context, data: Data, probe: Path | str | Labelled | None, *, 
     _verdict(context, row)
     if context.journal.get("bundle") is None:
         about = {"headstart": __version__, "method": row.name, "seed": options.seed, "data": material.fingerprint}
+        learned = (key for key, use in zip(material.looked.ids, material.usable, strict=True) if use)
+        write_learned(context.folder, learned, start=options.backbones[0])
         facts = save_backbone(context.folder, model.backbone, about=about | {"backbone": options.backbones[0]})
         context.note(Record("bundle", "bundle", data=material.fingerprint, detail=facts))
     context.note(unplanned_spent(context, started, closing=("cuts", "verdict", "bundle")))

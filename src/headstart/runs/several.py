@@ -19,6 +19,7 @@ from headstart.errors import DataError
 from headstart.problem import UNLABELLED, Labelled, Task, Tasks
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared
+from headstart.runs.options import Reading
 from headstart.runs.preparing import LISTED, data_record, look
 
 PARTS = {"train": "training", "val": "validation", "test": "test"}
@@ -104,7 +105,7 @@ def read_several(context: Context, tasks: Tasks) -> tuple[Several, Record]:
     fit, stop = with_every_class(tasks.y[parts.train], groups[parts.train], fit, stop)
     found = Several(prepared, tasks, parts.train[fit], parts.train[stop])
     _refuse_bare(asked.data, found)
-    return found, _record(found, seconds=time.perf_counter() - started, seed=asked.seed)
+    return found, _record(found, asked, seconds=time.perf_counter() - started)
 
 
 def strata(y: np.ndarray) -> np.ndarray:
@@ -188,9 +189,10 @@ def _said(tasks: Tasks, combination: np.ndarray) -> str:
     return ", ".join(f"{name} {space.classes[k] if k >= 0 else 'unknown'}" for name, space, k in named)
 
 
-def _record(found: Several, *, seconds: float, seed: int) -> Record:
+def _record(found: Several, asked: Reading, *, seconds: float) -> Record:
     """As of a `fit`, counted by the classes of each task; copies contradict each other where both have a label."""
-    record, tasks, parts = data_record(found.prepared, seconds=seconds, seed=seed), found.tasks, found.prepared.split
+    record = data_record(found.prepared, seconds=seconds, seed=asked.seed, backbones=asked.backbones)
+    tasks, parts = found.tasks, found.prepared.split
     y, label_of = tasks.y, tasks.x.label_of
     named = [(t, k, f"{name}: {label}") for t, name in enumerate(tasks.names) for k, label in _numbered(tasks, t)]
     conflicts = [
