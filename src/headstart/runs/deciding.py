@@ -35,16 +35,22 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
         to_control=min(found.to_controls, key=lambda d: d.value, default=None),
         to_guess=found.to_guess,
         margin=context.options.margin,
-        n=found.n,
+        n=len(found.judged),
     )
     networks = list(dict.fromkeys(r.backbone for r in records if TABLE[r.strategy].pretrained))
-    verdict = replace(verdict, reasons=(*verdict.reasons, *seen_notes(prepared, networks)))
+    judged = {"images that candidates are judged on": found.judged, "test images": prepared.split.test}
+    verdict = replace(verdict, reasons=(*verdict.reasons, *seen_notes(prepared, networks, judged)))
     facts = _facts(context, prepared, records, over_random=found.over_random)
     record = _record(
         context,
         prepared,
         verdict,
-        metrics={"value": found.winner.value, "low": found.winner.low, "high": found.winner.high, "n": found.n},
+        metrics={
+            "value": found.winner.value,
+            "low": found.winner.low,
+            "high": found.winner.high,
+            "n": len(found.judged),
+        },
         detail={
             "over_guessing": _told(found.to_guess),
             "comparisons": [_told(d) for d in (*found.to_best, *found.to_controls)],
@@ -58,7 +64,7 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
 
 @dataclass(frozen=True)
 class _Comparisons:
-    """Differences on the same images: best − transferred, best − control, best − guess, each step; n images."""
+    """Differences on the same images: best − transferred, best − control, best − guess, each step; the images."""
 
     to_best: Sequence[Difference]
     to_controls: Sequence[Difference]
@@ -66,7 +72,7 @@ class _Comparisons:
     steps: Sequence[Difference]
     over_random: Difference | None
     winner: Interval
-    n: int
+    judged: np.ndarray
 
 
 def _comparisons(context: Context, prepared: Prepared, records: Sequence[Record]) -> _Comparisons:
@@ -92,7 +98,7 @@ def _comparisons(context: Context, prepared: Prepared, records: Sequence[Record]
         steps=list(compare([(dearer, cheaper) for cheaper, dearer in pairwise(names)]).values()),
         over_random=next(iter(compare(random).values()), None),
         winner=best_of(y, {r.strategy: predicted[r.strategy] for r in stayed}, groups, metric=metric),
-        n=len(np.unique(indices)),
+        judged=np.unique(indices),
     )
 
 

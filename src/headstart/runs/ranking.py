@@ -24,6 +24,7 @@ from headstart.runs.machine import cache_folder, give_back_memory
 from headstart.runs.options import Reading, text_of
 from headstart.runs.preparing import read
 from headstart.runs.ranked import Ranked
+from headstart.runs.seen import seen_notes
 from headstart.shallow import evenly
 
 Progress = Callable[[str, int, int], None]
@@ -96,7 +97,7 @@ def rank(
         inputs = inputs_of(backbone, features.at("top"))
         found.append(score_all(name, rows, inputs, y=y, drawn=drawn, progress=progress))
         give_back_memory()
-    return _ranked(asked, rows, found, prepared=prepared, images=len(indices))
+    return _ranked(asked, rows, found, prepared=prepared, indices=indices)
 
 
 def chosen_scores(names: Sequence[str]) -> tuple[Score, ...]:
@@ -184,7 +185,12 @@ def _on_half(row: Score, x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _ranked(
-    asked: Reading, rows: Sequence[Score], found: Sequence[dict[str, Scored]], *, prepared: Prepared, images: int
+    asked: Reading,
+    rows: Sequence[Score],
+    found: Sequence[dict[str, Scored]],
+    *,
+    prepared: Prepared,
+    indices: np.ndarray,
 ) -> Ranked:
     shared = [row.name for row in rows if all(row.name in one for one in found)]
     missing = [row.name for row in rows if row.name not in shared]
@@ -194,13 +200,14 @@ def _ranked(
         raise OptionError(fact, "Choose a score of features, like loo_ridge.")
     values = np.array([[one[name][0] for one in found] for name in shared])
     spread = np.array([[one[name][1] for one in found] for name in shared])
-    notes = [*prepared.labelled.notes, *([fact] if missing else [])]
+    seen = seen_notes(prepared, asked.backbones, {"images that are scored": indices})
+    notes = [*prepared.labelled.notes, *([fact] if missing else []), *seen]
     return Ranked.of(
         asked.backbones,
         shared,
         values=values,
         errors=spread.std(axis=2),
         ranking=ranking.rank(values, spread),
-        images=images,
+        images=len(indices),
         notes=tuple(notes),
     )
