@@ -29,3 +29,6 @@ def test_a_run_that_does_not_say_is_not_taken_for_one_that_learned_nothing(text:
     assert learned_by(f"run:{tmp_path}") is None
     (tmp_path / LEARNED).write_text(text)
     assert learned_by(f"run:{tmp_path}") is None
+    (tmp_path / "next").mkdir()
+    write_learned(tmp_path / "next", ["c"], start=f"run:{tmp_path}")
+    assert learned_by(f"run:{tmp_path / 'next'}") is None

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from headstart import adapt
+from headstart.bundle.learned import learned_by
 from headstart.errors import DataError, HeadstartError, RunError
 from headstart.records import Journal, Record
 from headstart.runs.adapted import AdaptedRun
@@ -47,6 +48,7 @@ def test_a_flat_target_gives_a_model_and_evidence(plain: AdaptedRun, domains: Pa
     assert all((plain.folder / name).exists() for name in ("report.html", "README.md", "split.json", "config.json"))
     notes = " ".join(plain.records.get("domains").detail["notes"])  # type: ignore[union-attr]
     assert "cannot be known" in notes
+    assert learned_by(f"run:{plain.folder}") == set(), "no weight of the network was fitted to any image"
 
 
 def test_what_is_handed_back_is_what_was_measured(plain: AdaptedRun, domains: Path) -> None:

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 
 from headstart import joint
 from headstart.backbones import load
+from headstart.bundle.learned import learned_by
 from headstart.bundle.save import rebuild
 from headstart.errors import DataError, OptionError, RunError
 from headstart.evidence import Difference
@@ -129,6 +130,8 @@ def test_a_trained_trunk_is_handed_back_as_it_was_judged(trained: None, table: P
     assert bundle.keys() == kept.keys() and all(np.array_equal(bundle[name], kept[name]) for name in kept)
     frozen = rebuild(found.folder).backbone.fingerprint("top") == load(BACKBONE, size=32).fingerprint("top")
     assert not frozen
+    split = json.loads((found.folder / "split.json").read_text())
+    assert len(learned_by(f"run:{found.folder}") or ()) == len({Path(path).read_bytes() for path in split["train"]})
     costs = found.records.get("costs")
     assert costs is not None
     assert costs.metrics["one"]["joint"]["parameters"] < 0.51 * costs.metrics["separate"]["parameters"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from headstart import adapt
+from headstart.bundle.learned import learned_by
 from headstart.errors import BackboneError, OptionError
 from headstart.evidence.label_free import VALIDATORS
 from headstart.records import Journal, Record
@@ -133,6 +135,10 @@ def test_what_is_chosen_predicts_as_it_was_measured(
     found = run(domains, tmp_path / "run", name, to="flat")
     assert trained == ["finetuned_source", name], "the chosen network is not trained again"
     assert found.verdict.chosen == name and found.records.get("final").metrics["agreement"] == 1.0  # type: ignore[union-attr]
+    parts = json.loads((found.folder / "split.json").read_text())
+    paths = [domains / "source" / path for path in parts["source"]["train"]]
+    paths += [domains / "flat" / path for path in parts["target"]["adapted"]]
+    assert len(learned_by(f"run:{found.folder}") or ()) == len({path.read_bytes() for path in paths})
     images = sorted((domains / "flat").iterdir())[:5]
     assert set(found.predictor.predict(images)) <= set("01234")
     said = {"adabn": "with the target's batch-norm statistics"}.get(name, "every layer trained")

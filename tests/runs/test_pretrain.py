@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 from headstart import fit, pretrain
 from headstart.backbones import load, load_random
 from headstart.bundle import Predictor
+from headstart.bundle.learned import learned_by
 from headstart.errors import BundleError, DataError, OptionError, RunError
 from headstart.problem import Motions
 from headstart.records import Journal
@@ -87,6 +88,7 @@ def test_what_is_watched_is_not_learned_from(done: PretrainedRun) -> None:
     assert data.metrics["used"] < data.metrics["images"]
     assert any("are left out, since the network is watched on them" in note for note in data.detail["notes"])
     assert data.metrics["images"] - data.metrics["used"] == done.records.get("cuts").metrics["n"]
+    assert len(learned_by(done.backbone) or ()) == data.metrics["used"]
 
 
 @pytest.mark.slow

@@ -17,12 +17,17 @@ LEARNED = "learned.json"
 def write_learned(folder: Path, ids: Iterable[str], *, start: str) -> None:
     """Write ``learned.json``: content ids, each once and in order, with those that the start had learned from.
 
+    Where the start does not say, nothing is written: a part of them would pass for all.
+
     Parameters
     ----------
     ids : of the images that weights of the backbone were fitted to; none where it stayed as it was.
     start : name of the backbone that it was before.
     """
-    known = {*ids, *(learned_by(start) or ())}
+    before = learned_by(start)
+    if before is None:
+        return
+    known = {*ids, *before}
     with writing(folder / LEARNED) as temporary:
         temporary.write_text(json.dumps({"images": sorted(known)}, indent=0) + "\n")
 

@@ -37,7 +37,7 @@ def explain(folder: Path) -> list[Explained]:
     RunError : there are no records, no candidates yet, it is an adaptation, or this was not recorded yet.
     """
     if kind_of(Path(folder)) == "adaptation":
-        fact = f"{folder} holds an adaptation: nothing of the network trained in it, only a head was made."
+        fact = f"{folder} holds an adaptation, whose records do not say what trained part by part."
         raise RunError(fact, "How it was made stands on its page, and in README.md.")
     if kind_of(Path(folder)) == "pretraining":
         fact = f"{folder} holds a pretraining: everything in the network trained, and nothing else."

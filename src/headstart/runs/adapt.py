@@ -156,7 +156,7 @@ def _work(
     if sealed is not None and asked.oracle:
         open_oracle(context, both, sealed, chosen=choice.strategy)
     picture_examples(context, both, start, chosen=choice.strategy)
-    write_bundle(context, both.source, model, learned=both.learned() if ADAPTATIONS[choice.strategy].training else ())
+    write_bundle(context, both.source, model, learned=both.learned(ADAPTATIONS[choice.strategy]))
     context.note(unplanned_spent(context, started, closing=("verdict", "final", "bundle", "examples")))
 
 

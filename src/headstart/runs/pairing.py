@@ -18,6 +18,7 @@ from headstart.records import Record
 from headstart.runs.context import Context, Prepared
 from headstart.runs.options import Adapting
 from headstart.runs.preparing import LISTED, refuse_broken
+from headstart.strategies import Adaptation
 
 FEWEST = 20
 """Target images that can be read, at the least."""
@@ -59,10 +60,12 @@ class Both:
         """Of all images and of the labels that may be used."""
         return f"{self.source.fingerprint[:16]}{self.target.fingerprint[:16]}"
 
-    def learned(self) -> list[str]:
-        """Content ids of all images that a training reads."""
-        adapted = [self.target.survey.ids[i] for i in self.target.adapted.tolist()]
-        return [*self.source.ids("train"), *adapted]
+    def learned(self, row: Adaptation) -> list[str]:
+        """Content ids of the images that weights of the network are fitted to by `row`; it begins with the source's."""
+        if row.training is None:
+            return []
+        adapted = self.target.adapted.tolist() if row.training.sees_target else []
+        return [*self.source.ids("train"), *(self.target.survey.ids[i] for i in adapted)]
 
 
 def read_both(

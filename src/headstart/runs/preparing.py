@@ -20,7 +20,7 @@ from headstart.runs.options import Reading
 from headstart.runs.seen import held_images, seen_notes
 
 LARGE = 0.2
-"""Share of all images from which a group is larger than a fold, and is named."""
+"""Share of all images above which a group is larger than the usual validation part, and is named."""
 
 LISTED = 50
 """Groups, broken files and leaks that a record lists at most; their numbers are always given."""
