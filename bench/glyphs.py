@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Characters in the fonts that a system has: real shapes for nothing, in as many styles as there are fonts.
 
-python bench/glyphs.py [FOLDER]
+python bench/glyphs.py [FOLDER [SIDE]]
 
-FOLDER (by default ~/.cache/headstart-cases/glyphs) gets one picture of each character and font, 32 pixels wide, and
+FOLDER (by default ~/.cache/headstart-cases/glyphs) gets one picture of each character and font, SIDE (32) pixels wide, and
 `glyphs.csv` (path, label, group), whose groups are families of fonts. Debian has hundreds: `apt-get install
 fonts-aenigma fonts-dustin fonts-f500 fonts-sjfonts fonts-georgewilliams fonts-texgyre fonts-urw-base35
 fonts-adf-* fonts-averia-*`; the more are installed, the more pictures there are.
@@ -23,21 +23,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-SIDE, DRAWN, EM = 32, 128, 84
-"""Pixels of a picture, of the square that it is drawn in, and of the font there."""
+DRAWN, EM = 128, 84
+"""Pixels of the square that a character is drawn in, and of the font there."""
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ALIKE = ("oO0", "sS", "lI1", "cC", "vV", "wW", "xX", "zZ")
+DEFAULTS = ("~/.cache/headstart-cases/glyphs", "32")
 STYLES = 4
 """Fonts of a family, at most."""
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, side: int) -> int:
     """Draw all of them."""
     rows, used, families = [], 0, defaultdict[str, int](int)
     for path, family, _ in fonts():
         if families[family] >= STYLES:
             continue
-        pictures = glyphs(path)
+        pictures = glyphs(path, side)
         if pictures is None:
             continue
         families[family] += 1
@@ -67,12 +68,12 @@ def fonts() -> list[tuple[str, str, str]]:
     return sorted(outlines, key=lambda one: (one[1], len(one[2]), one[2], one[0]))  # type: ignore[return-value, arg-type]
 
 
-def glyphs(path: str) -> dict[str, np.ndarray] | None:
-    """Every character in this font, uint8 (32, 32), dark on light; None where it lacks one or draws two cases alike."""
+def glyphs(path: str, side: int) -> dict[str, np.ndarray] | None:
+    """Every character in this font, uint8 (side, side), dark on light; None where it lacks one or draws two cases alike."""
     try:
         font = ImageFont.truetype(path, EM)
-        pictures = {character: draw(font, character) for character in CHARACTERS}
-        boxes = [draw(font, character) for character in "\ue5f3\u0378"]
+        pictures = {character: draw(font, character, side) for character in CHARACTERS}
+        boxes = [draw(font, character, side) for character in "\ue5f3\u0378"]
     except (OSError, ValueError):
         return None
     if any(picture is None for picture in pictures.values()):
@@ -84,7 +85,7 @@ def glyphs(path: str) -> dict[str, np.ndarray] | None:
     return whole if cases == 0 else None
 
 
-def draw(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray | None:
+def draw(font: ImageFont.FreeTypeFont, character: str, side: int) -> np.ndarray | None:
     """One character in the middle of a square, at the size that it has in its font; None where nothing is drawn."""
     canvas = Image.new("L", (DRAWN, DRAWN), 255)
     pen = ImageDraw.Draw(canvas)
@@ -92,7 +93,7 @@ def draw(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray | None:
     if right <= left or bottom <= top or right - left > 1.5 * DRAWN or bottom - top > 1.5 * DRAWN:
         return None
     pen.text(((DRAWN - right - left) / 2, (DRAWN - bottom - top) / 2), character, font=font, fill=0)
-    picture = np.asarray(canvas.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+    picture = np.asarray(canvas.resize((side, side), Image.Resampling.LANCZOS))
     return picture if picture.min() < 200 else None
 
 
@@ -102,5 +103,5 @@ def label(character: str) -> str:
 
 
 if __name__ == "__main__":
-    told = sys.argv[1] if len(sys.argv) > 1 else "~/.cache/headstart-cases/glyphs"
-    sys.exit(main(Path(told).expanduser()))
+    told = (*sys.argv[1:], *DEFAULTS[len(sys.argv) - 1 :])
+    sys.exit(main(Path(told[0]).expanduser(), int(told[1])))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How transferable are features: `headstart study transferability` on the grids of bench/grids/transferability.toml.
 
-python bench/transferability.py [glyphs|fashion]   run that study; it goes on where it was
+python bench/transferability.py [glyphs|fashion|gpu]   run that study; it goes on where it was
 python bench/transferability.py alone              some cells of the glyphs, each as if there were no other
 python bench/transferability.py kills              a small grid killed again and again, against one that was not
 python bench/transferability.py table              print the tables of what is recorded
@@ -211,7 +211,7 @@ def recorded() -> list[Row]:
 def table() -> None:
     """Markdown: findings and drops of each grid, what sharing saves, what kills did."""
     rows = {row["what"]: row for row in recorded()}
-    for name in ("glyphs", "fashion"):
+    for name in ("glyphs", "fashion", "gpu"):
         if name not in rows:
             print(f"\n**{name}**: not run.")
             continue
@@ -260,7 +260,7 @@ if __name__ == "__main__":
     asked = sys.argv[1:] or ["glyphs", "fashion", "alone", "kills"]
     RUNS.mkdir(parents=True, exist_ok=True)
     for what in asked:
-        if what in ("glyphs", "fashion"):
+        if what in ("glyphs", "fashion", "gpu"):
             started = time.time()
             run(what)
             print(what, f"{time.time() - started:.0f} s")
