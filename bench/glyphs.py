@@ -3,8 +3,8 @@
 
 python bench/glyphs.py [FOLDER [SIDE]]
 
-FOLDER (by default ~/.cache/headstart-cases/glyphs) gets one picture of each character and font, SIDE (32) pixels wide, and
-`glyphs.csv` (path, label, group), whose groups are families of fonts. Debian has hundreds: `apt-get install
+FOLDER (by default ~/.cache/headstart-cases/glyphs) gets one picture of each character and font, SIDE (32) pixels wide,
+and `glyphs.csv` (path, label, group), whose groups are families of fonts. Debian has hundreds: `apt-get install
 fonts-aenigma fonts-dustin fonts-f500 fonts-sjfonts fonts-georgewilliams fonts-texgyre fonts-urw-base35
 fonts-adf-* fonts-averia-*`; the more are installed, the more pictures there are.
 
@@ -51,7 +51,7 @@ def main(folder: Path, side: int) -> int:
     with (folder / "glyphs.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("path", "label", "group"), *rows])
     classes = len({row[1] for row in rows})
-    print(f"{len(rows)} pictures in {used} fonts of {len(families)} families, {classes} classes")
+    print(f"{len(rows)} pictures in {used} fonts of {sum(map(bool, families.values()))} families, {classes} classes")
     return 0
 
 
@@ -69,7 +69,7 @@ def fonts() -> list[tuple[str, str, str]]:
 
 
 def glyphs(path: str, side: int) -> dict[str, np.ndarray] | None:
-    """Every character in this font, uint8 (side, side), dark on light; None where it lacks one or draws two cases alike."""
+    """Every character in this font, uint8 (side, side), dark on light; None where it lacks one or two cases are alike."""
     try:
         font = ImageFont.truetype(path, EM)
         pictures = {character: draw(font, character, side) for character in CHARACTERS}
