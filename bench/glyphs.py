@@ -69,7 +69,7 @@ def fonts() -> list[tuple[str, str, str]]:
 
 
 def glyphs(path: str, side: int) -> dict[str, np.ndarray] | None:
-    """Every character in this font, uint8 (side, side), dark on light; None where it lacks one or two cases are alike."""
+    """Every character in this font, uint8 (side, side), dark on light; None where it lacks one or draws two alike."""
     try:
         font = ImageFont.truetype(path, EM)
         pictures = {character: draw(font, character, side) for character in CHARACTERS}
