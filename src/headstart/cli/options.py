@@ -33,4 +33,4 @@ Strict = Annotated[bool, typer.Option("--strict", help="Make a broken image an e
 MaxPixels = Annotated[int, typer.Option(help="Cap on an image's width x height.")]
 Memory = Annotated[str, typer.Option(metavar="SIZE", help="What the run may take of the machine's memory.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, all else on stderr.")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that headstart fit wrote.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]

@@ -29,19 +29,26 @@ class Explained(TypedDict):
     note: str
 
 
+UNEXPLAINED = {
+    "adaptation": "an adaptation, whose records do not say what trained part by part",
+    "comparison": "a comparison: nothing trained in it",
+    "growth": "learning curves: their networks trained as the row of `labels --strategy` says",
+    "pretraining": "a pretraining: everything in the network trained, and nothing else",
+    "surrogates": "a study of surrogates, whose networks trained whole before they were probed",
+    "transferability": "a study of transferability: its treatments say what trained below and above each cut",
+}
+"""By kind of records, why there is no such table."""
+
+
 def explain(folder: Path) -> list[Explained]:
     """Every candidate of the run in `folder`, from its records alone; the one that is handed back is `chosen`.
 
     Raises
     ------
-    RunError : there are no records, no candidates yet, it is an adaptation, or this was not recorded yet.
+    RunError : there are no records, no candidates yet, it is a run of another kind, or this was not recorded yet.
     """
-    if kind_of(Path(folder)) == "adaptation":
-        fact = f"{folder} holds an adaptation, whose records do not say what trained part by part."
-        raise RunError(fact, "How it was made stands on its page, and in README.md.")
-    if kind_of(Path(folder)) == "pretraining":
-        fact = f"{folder} holds a pretraining: everything in the network trained, and nothing else."
-        raise RunError(fact, "How it was made stands on its page, and in README.md.")
+    if (said := UNEXPLAINED.get(kind_of(Path(folder)))) is not None:
+        raise RunError(f"{folder} holds {said}.", "How it was made stands on its page.")
     run = read(folder)
     if not run.candidates:
         raise RunError(f"{folder} holds no candidate yet.", "Repeat the same `fit`: it goes on where it was.")

@@ -25,8 +25,8 @@ def adapt_command(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A method; repeatable. auto: all on stored features, then DAN; features: without it; trained: all "
-            "that train.",
+            help="A method, e.g. coral, dan or shot; repeatable. auto: all on stored features, then DAN; features: "
+            "without it; trained: all that train.",
         ),
     ] = None,
     epochs: Annotated[

@@ -28,7 +28,10 @@ def pretrain_command(
     architecture: Annotated[str, typer.Option(help="timm's name; its weights begin as random ones.")] = "resnet10t",
     start: Annotated[str, typer.Option("--from", metavar="BACKBONE", help="Go on from these weights instead.")] = "",
     probe: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Labelled images to watch the network on; not learned from.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Labelled images to watch the network on; those it is judged on are not learned from."
+        ),
     ] = None,
     poses: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="frame,x,y,z,yaw,pitch,roll or frame,action, for egomotion.")
