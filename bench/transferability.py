@@ -51,7 +51,6 @@ def words_of(name: str, out: Path) -> list[str]:
 
 def run(name: str) -> None:
     """One study, kept as its findings, its drops and what it took."""
-    before = cpu_s()
     done = subprocess.run(words_of(name, RUNS / name), check=True, stdout=subprocess.PIPE)
     found = json.loads(done.stdout)
     plan, cells = found["plan"], found["cells"]
@@ -68,7 +67,7 @@ def run(name: str) -> None:
             "networks": len(cells),
             "cell_s": sum(cell["seconds"] for cell in cells),
             "total_s": found["spent"]["total_s"],
-            "cpu_s": cpu_s() - before,
+            "jobs": GRID[name]["jobs"],
             "bases": _mean([cell["value"] for cell in bases]),
             "late": _mean([_late(cell["curve"]) for cell in bases]),
             "machine": plan["machine"],
@@ -242,7 +241,7 @@ def shared(rows: dict[str, Row]) -> None:
         print("\nCells alone: not run.")
         return
     grid = rows["glyphs"]
-    each = grid["cpu_s"] / grid["networks"]
+    each = grid["jobs"] * grid["total_s"] / grid["networks"]  # all cores, all of the time: no less than was used
     own, trained = (_mean([row[key] for row in cells]) for key in ("cpu_s", "training_s"))
     print(f"\nProcessor seconds of a cell in the grid, all else shared out: {each:.1f}; alone: {trained:.1f}", end="")
     print(f" ({trained / each:.1f} times as much), with reading the images {own:.1f} ({own / each:.1f} times).")

@@ -98,6 +98,13 @@ def test_every_treatment_is_run_at_every_cut_in_both_directions(done: Transferab
 
 
 @pytest.mark.slow
+def test_the_document_has_the_layers_that_are_kept_and_the_images_that_are_judged(done: TransferabilityStudy) -> None:
+    cells = done.to_json()["cells"]
+    assert [cell["n"] for cell in cells] == [record.detail["n"] for record in done.records.of("cell")]
+    assert {cell["n"] for cell in cells} == {0, *done.plan["cuts"].values()}
+    assert [cell["judged"] for cell in cells] == [record.metrics["n"] for record in done.records.of("cell")]
+
+
 def test_all_networks_take_the_same_steps_at_a_rate_chosen_on_a_base(done: TransferabilityStudy) -> None:
     rate = done.records.get("rate")
     cells, plan = done.records.of("cell"), done.plan

@@ -49,7 +49,11 @@ class TransferabilityStudy(Recorded):
             "halves": [
                 {"kind": r.strategy, "seed": r.seed, **r.metrics, **r.detail} for r in self.records.of("halves")
             ],
-            "cells": [{**r.detail, **r.metrics, **r.cost} for r in self.records.of("cell")],
+            "cells": [
+                # `n` is the number of layers kept; a record's metrics have a number of images by that name.
+                {**r.detail, "value": r.metrics["value"], "judged": r.metrics["n"], **r.cost}
+                for r in self.records.of("cell")
+            ],
             "verdict": verdict.detail if verdict else None,
             "spent": spent.detail if spent else None,
         }
