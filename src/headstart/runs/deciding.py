@@ -14,7 +14,7 @@ from headstart.advice.verdict import LEVEL
 from headstart.evidence import Interval, best_of, simultaneous, training_draw
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared, kept_predictions
-from headstart.runs.seen import seen_notes
+from headstart.runs.seen import seen_in
 from headstart.strategies import TABLE
 
 GUESS = "guess"
@@ -39,7 +39,7 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
     )
     networks = list(dict.fromkeys(r.backbone for r in records if TABLE[r.strategy].pretrained))
     judged = {"images that candidates are judged on": found.judged, "test images": prepared.split.test}
-    verdict = replace(verdict, reasons=(*verdict.reasons, *seen_notes(prepared, networks, judged)))
+    verdict = replace(verdict, reasons=(*verdict.reasons, *seen_in(prepared, networks, judged)))
     facts = _facts(context, prepared, records, over_random=found.over_random)
     record = _record(
         context,

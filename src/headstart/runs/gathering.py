@@ -17,6 +17,7 @@ from headstart.features.extract import extract
 from headstart.problem import Domain, Labelled, LabelSpaces, Unlabelled, label_spaces, renamed, together
 from headstart.runs.compared import Side, Spaces
 from headstart.runs.options import Reading
+from headstart.runs.seen import seen_notes
 from headstart.runs.sides import Sides
 
 Progress = Callable[[str, int, int], None]
@@ -27,6 +28,8 @@ FEWEST = 20
 
 EXTRACTED = 2000
 """Images of each domain that go through the network."""
+
+SIDES = ("source", "target")
 
 COLOURLESS = 2
 """Grey levels that the channels of an image's thumbnail may differ by where it has no colour."""
@@ -75,6 +78,7 @@ class Surveyed:
     ----------
     joined : the images of the source, then those of the target.
     domain, groups : of each image, ``(n,)``.
+    duplicates : the set of duplicates that each is in, ``(n,)``: groups without what the user put together.
     usable : which of them can be read, ascending.
     """
 
@@ -84,6 +88,7 @@ class Surveyed:
     survey: Survey
     domain: np.ndarray
     groups: np.ndarray
+    duplicates: np.ndarray
     usable: np.ndarray
 
     def label_of(self, i: int) -> str:
@@ -139,6 +144,8 @@ def gather_images(
     notes = tuple(note for one in (source, target) if isinstance(one, Labelled) for note in one.notes)
     chosen = _few_enough(read, asked.seed, most)
     name = backbone or asked.backbones[0]
+    compared = {f"images of the {word}": chosen[read.domain[chosen] == side] for side, word in enumerate(SIDES)}
+    notes += tuple(seen_notes([name], read.survey.ids, read.duplicates, compared, so="they may differ for that alone"))
     rows = sides_of(read, known, chosen, backbone=name, cache=cache, device=device, progress=progress)
     return Gathered(rows, spaces_of(read, known, notes), known, read.survey.fingerprint(known.y), read)
 
@@ -154,12 +161,13 @@ def read_both(
     """
     joined = together(source.x, target.x, pairs=pairs)
     looked = survey(joined, size, cache=cache, max_pixels=max_pixels, progress=progress)
-    groups = merge_groups(find_duplicates(looked).groups, joined.groups)
+    duplicates = find_duplicates(looked).groups
+    groups = merge_groups(duplicates, joined.groups)
     domain = np.repeat([0, 1], [len(source), len(target)])
     usable = np.array([i for i, key in enumerate(looked.ids) if key], dtype=np.int64)
     for side, one in ((0, source), (1, target)):
         refuse_few(one.x.name, int((domain[usable] == side).sum()))
-    return Surveyed(source, target, joined, looked, domain, groups, usable)
+    return Surveyed(source, target, joined, looked, domain, groups, duplicates, usable)
 
 
 def refuse_few(name: str, count: int) -> None:

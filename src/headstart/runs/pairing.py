@@ -18,6 +18,7 @@ from headstart.records import Record
 from headstart.runs.context import Context, Prepared
 from headstart.runs.options import Adapting
 from headstart.runs.preparing import LISTED, refuse_broken
+from headstart.runs.seen import TOO_GOOD, seen_notes
 from headstart.strategies import Adaptation
 
 FEWEST = 20
@@ -94,6 +95,8 @@ def read_both(
         notes.append(f"{shared:,} file names are the same in source and target, and name one item each (--pairs).")
     if left:
         notes.append(f"{left:,} source images show what a judged target image shows, and were left out.")
+    held = {"held source images": split.val, "judged target images": len(source) + found.judged}
+    notes += seen_notes(asked.backbones, looked[0].ids + looked[1].ids, together.groups, held, so=TOO_GOOD)
     duplicates, fingerprint = _own(together, len(source)), looked[0].fingerprint(source.y)
     prepared = Prepared(source, looked[0], duplicates, groups[: len(source)], split, fingerprint)
     few = Labelled(target.x.subset(found.few), found.few_y, source.task) if len(found.few) else None

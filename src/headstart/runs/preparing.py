@@ -17,7 +17,7 @@ from headstart.problem import Domain, Labelled
 from headstart.records import Record, writing
 from headstart.runs.context import Context, Prepared
 from headstart.runs.options import Reading
-from headstart.runs.seen import held_images, seen_notes
+from headstart.runs.seen import held_images, seen_in
 
 LARGE = 0.2
 """Share of all images above which a group is larger than the usual validation part, and is named."""
@@ -148,7 +148,7 @@ def data_record(prepared: Prepared, *, seconds: float, seed: int, backbones: Seq
             {"paths": [label_of(i) for i in g[:12]], "classes": sorted({classes[labelled.y[i]] for i in g})}
             for g in conflicts[:LISTED]
         ],
-        "notes": [*labelled.notes, *_notes(prepared), *seen_notes(prepared, backbones, held_images(prepared))],
+        "notes": [*labelled.notes, *_notes(prepared), *seen_in(prepared, backbones, held_images(prepared))],
     }
     readable = looked.sizes[looked.sizes[:, 0] > 0]
     for axis, name in enumerate(("widths", "heights")):

@@ -24,7 +24,7 @@ from headstart.runs.machine import cache_folder, give_back_memory
 from headstart.runs.options import Reading, text_of
 from headstart.runs.preparing import read
 from headstart.runs.ranked import Ranked
-from headstart.runs.seen import seen_notes
+from headstart.runs.seen import seen_in
 from headstart.shallow import evenly
 
 Progress = Callable[[str, int, int], None]
@@ -200,7 +200,7 @@ def _ranked(
         raise OptionError(fact, "Choose a score of features, like loo_ridge.")
     values = np.array([[one[name][0] for one in found] for name in shared])
     spread = np.array([[one[name][1] for one in found] for name in shared])
-    seen = seen_notes(prepared, asked.backbones, {"images that are scored": indices})
+    seen = seen_in(prepared, asked.backbones, {"images that are scored": indices})
     notes = [*prepared.labelled.notes, *([fact] if missing else []), *seen]
     return Ranked.of(
         asked.backbones,

@@ -15,12 +15,20 @@ def held_images(prepared: Prepared) -> dict[str, np.ndarray]:
     return {"validation images": prepared.split.val, "test images": prepared.split.test}
 
 
-def seen_notes(prepared: Prepared, backbones: Sequence[str], judged: Mapping[str, np.ndarray]) -> list[str]:
+TOO_GOOD = "what is measured on these is too good for it"
+TO_TRAIN = f"{TOO_GOOD}. In a table they can be given the part train"
+
+
+def seen_notes(
+    backbones: Sequence[str], ids: Sequence[str], groups: np.ndarray, judged: Mapping[str, np.ndarray], *, so: str
+) -> list[str]:
     """A sentence on each backbone that has learned from images or copies of them, or of which nobody can say.
 
     Parameters
     ----------
+    ids, groups : content id of every image, and the set of duplicates that it is in, int64 (n,).
     judged : what images are called, and which they are, int64 (m,).
+    so : what follows of it.
     """
     notes = []
     for name in backbones:
@@ -28,18 +36,14 @@ def seen_notes(prepared: Prepared, backbones: Sequence[str], judged: Mapping[str
         if known is None:
             notes.append(f"{name} does not say which images it learned from: some of these may be among them.")
             continue
-        counts = {called: _seen(prepared, known, indices) for called, indices in judged.items()}
+        met = [group for key, group in zip(ids, groups.tolist(), strict=True) if key in known]
+        counts = {called: int(np.isin(groups[indices], met).sum()) for called, indices in judged.items()}
         told = [f"{count:,} of the {len(judged[called]):,} {called}" for called, count in counts.items() if count]
         if told:
-            notes.append(
-                f"{name} has learned from {' and '.join(told)}, or copies of them: what is measured on these is too "
-                "good for it. In a table they can be given the part train."
-            )
+            notes.append(f"{name} has learned from {' and '.join(told)}, or copies of them: {so}.")
     return notes
 
 
-def _seen(prepared: Prepared, known: frozenset[str], indices: np.ndarray) -> int:
-    """How many of the images share a set of duplicates with one that is known."""
-    groups = prepared.duplicates.groups
-    met = [group for key, group in zip(prepared.survey.ids, groups.tolist(), strict=True) if key in known]
-    return int(np.isin(groups[indices], met).sum())
+def seen_in(prepared: Prepared, backbones: Sequence[str], judged: Mapping[str, np.ndarray]) -> list[str]:
+    """The same of the images of one run, some of which could be learned from instead."""
+    return seen_notes(backbones, prepared.survey.ids, prepared.duplicates.groups, judged, so=TO_TRAIN)
