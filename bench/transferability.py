@@ -231,7 +231,7 @@ def table() -> None:
     shared(rows)
     if "kills" in rows:
         row = rows["kills"]
-        print(f"\n{row['kills']} SIGKILLs in {row['runs']} runs: {row['differ']} tables differ.")
+        print(f"\n{row['kills']} SIGKILLs, {row['runs']} studies brought to their end: {row['differ']} tables differ.")
 
 
 def shared(rows: dict[str, Row]) -> None:
