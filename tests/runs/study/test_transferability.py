@@ -105,6 +105,7 @@ def test_the_document_has_the_layers_that_are_kept_and_the_images_that_are_judge
     assert [cell["judged"] for cell in cells] == [record.metrics["n"] for record in done.records.of("cell")]
 
 
+@pytest.mark.slow
 def test_all_networks_take_the_same_steps_at_a_rate_chosen_on_a_base(done: TransferabilityStudy) -> None:
     rate = done.records.get("rate")
     cells, plan = done.records.of("cell"), done.plan
