@@ -28,6 +28,7 @@ DRAWN, EM = 128, 84
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ALIKE = ("oO0", "sS", "lI1", "cC", "vV", "wW", "xX", "zZ")
 DEFAULTS = ("~/.cache/headstart-cases/glyphs", "32")
+"""FOLDER and SIDE."""
 STYLES = 4
 """Fonts of a family, at most."""
 

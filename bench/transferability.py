@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How transferable are features: `headstart study transferability` on the grids of bench/grids/transferability.toml.
 
-python bench/transferability.py [glyphs|fashion|gpu]   run that study; it goes on where it was
-python bench/transferability.py alone              some cells of the glyphs, each as if there were no other
-python bench/transferability.py kills              a small grid killed again and again, against one that was not
-python bench/transferability.py table              print the tables of what is recorded
+python bench/transferability.py [glyphs|fashion|gpu]  run that study; it goes on where it was
+python bench/transferability.py alone                 some cells of the glyphs, each as if there were no other
+python bench/transferability.py kills                 a small grid killed again and again, against one that was not
+python bench/transferability.py table                 print the tables of what is recorded
 """
 
 from __future__ import annotations

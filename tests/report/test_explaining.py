@@ -14,7 +14,7 @@ from headstart.report.page import DRAWN
 
 
 def test_every_kind_of_run_is_explained_or_said_why_not() -> None:
-    assert {*DRAWN, "comparison"} - {"joint"} == UNEXPLAINED.keys()
+    assert {*DRAWN, "comparison", "ranking"} - {"joint"} == UNEXPLAINED.keys()
 
 
 @pytest.mark.parametrize("kind", sorted(UNEXPLAINED))
@@ -22,4 +22,4 @@ def test_why_there_is_no_table(kind: str, tmp_path: Path) -> None:
     Journal(tmp_path / "records.jsonl").append(Record("plan", kind, detail={}))
     with pytest.raises(RunError, match=r" holds (an?|learning) ") as caught:
         explain(tmp_path)
-    assert "page" in caught.value.remedy
+    assert "records.jsonl" in caught.value.remedy

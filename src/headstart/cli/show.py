@@ -95,7 +95,7 @@ class Terminal:
             return
         from headstart.report import terminal
 
-        if record.what == "plan":
+        if record.what in ("plan", "ranking"):
             self.console.print(terminal.plan_table(record))
         elif record.what == "data":
             self.console.print(terminal.data_table(record))

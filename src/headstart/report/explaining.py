@@ -34,6 +34,7 @@ UNEXPLAINED = {
     "comparison": "a comparison: nothing trained in it",
     "growth": "learning curves: their networks trained as the row of `labels --strategy` says",
     "pretraining": "a pretraining: everything in the network trained, and nothing else",
+    "ranking": "a back-test of scores: every network trained as the row of `--strategy` says",
     "surrogates": "a study of surrogates, whose networks trained whole before they were probed",
     "transferability": "a study of transferability: its treatments say what trained below and above each cut",
 }
@@ -48,7 +49,7 @@ def explain(folder: Path) -> list[Explained]:
     RunError : there are no records, no candidates yet, it is a run of another kind, or this was not recorded yet.
     """
     if (said := UNEXPLAINED.get(kind_of(Path(folder)))) is not None:
-        raise RunError(f"{folder} holds {said}.", "How it was made stands on its page.")
+        raise RunError(f"{folder} holds {said}.", "What was done, and what came of it, stands in its records.jsonl.")
     run = read(folder)
     if not run.candidates:
         raise RunError(f"{folder} holds no candidate yet.", "Repeat the same `fit`: it goes on where it was.")

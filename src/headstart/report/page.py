@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from headstart.errors import RunError
 from headstart.records import writing
 from headstart.report.adaptation import draw_adaptation
 from headstart.report.comparison import Compared, read_comparison
@@ -81,12 +82,14 @@ def draw(run: Path) -> Path:
 
     Raises
     ------
-    RunError : the folder holds no records, or a line of them is not a record.
+    RunError : the folder holds no records, a line of them is not a record, or no page is made of such a run.
     StorageError : the page cannot be written.
     """
     folder, kind = Path(run), kind_of(Path(run))
     if kind in DRAWN:
         return DRAWN[kind](folder)
+    if kind == "ranking":
+        raise RunError(f"{folder} holds a back-test of scores, which has no page.", "Repeat its command: it prints it.")
     page = folder / "report.html"
     content = render_card(read_comparison(folder)) if kind == "comparison" else render(read(folder))
     with writing(page) as temporary:

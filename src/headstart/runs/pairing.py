@@ -62,7 +62,7 @@ class Both:
         return f"{self.source.fingerprint[:16]}{self.target.fingerprint[:16]}"
 
     def learned(self, row: Adaptation) -> list[str]:
-        """Content ids of the images that weights of the network are fitted to by `row`; it begins with the source's."""
+        """Content ids of the images that weights of the network are fitted to by `row`, the source's first."""
         if row.training is None:
             return []
         adapted = self.target.adapted.tolist() if row.training.sees_target else []

@@ -93,7 +93,7 @@ def planned_races(
         counts=(len(split.train), len(split.val), scored),
         classes=prepared.k,
     )
-    return _plan_record(context, plan, calibrations, spent=spent)
+    return replace(_plan_record(context, plan, calibrations, spent=spent), what="ranking")
 
 
 def _measured(context: Context, prepared: Prepared, rows: Sequence[Strategy]) -> dict[str, Calibration]:

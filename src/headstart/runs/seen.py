@@ -9,14 +9,13 @@ import numpy as np
 from headstart.bundle.learned import learned_by
 from headstart.runs.context import Prepared
 
+TOO_GOOD = "what is measured on these is too good for it"
+TO_TRAIN = f"{TOO_GOOD}. In a table they can be given the part train"
+
 
 def held_images(prepared: Prepared) -> dict[str, np.ndarray]:
     """Those that nothing is learned from, by what they are called."""
     return {"validation images": prepared.split.val, "test images": prepared.split.test}
-
-
-TOO_GOOD = "what is measured on these is too good for it"
-TO_TRAIN = f"{TOO_GOOD}. In a table they can be given the part train"
 
 
 def seen_notes(
@@ -45,5 +44,5 @@ def seen_notes(
 
 
 def seen_in(prepared: Prepared, backbones: Sequence[str], judged: Mapping[str, np.ndarray]) -> list[str]:
-    """The same of the images of one run, some of which could be learned from instead."""
+    """The sentences of `seen_notes` on images of one labelled set, which a table can put into the training part."""
     return seen_notes(backbones, prepared.survey.ids, prepared.duplicates.groups, judged, so=TO_TRAIN)

@@ -18,6 +18,7 @@ from headstart.evidence.ranking import weighted_tau
 from headstart.evidence.transferability import SCORES
 from headstart.problem import read_labelled
 from headstart.records import Journal, Record
+from headstart.report import draw, explain
 from headstart.runs import fit as fitting
 from headstart.runs import planning, preparing
 from headstart.runs.context import Prepared, kept_predictions
@@ -187,8 +188,17 @@ def test_a_finished_study_is_read_from_its_records(
         study(folder, data=asked, repeats=3)
     with pytest.raises(RunError, match="another run"):
         study(folder, data=digits_folder)
-    with pytest.raises(RunError, match="another run"):
+    with pytest.raises(RunError, match="a run of another command"):
         fitting.fit(asked, folder, backbones=TINY, size=32, strategy="all", budget="20m", margin=0.0)
+
+
+def test_its_folder_is_not_taken_for_that_of_a_fit(unbroken: tuple[Path, Backtested]) -> None:
+    folder, _ = unbroken
+    with pytest.raises(RunError, match="holds a back-test of scores"):
+        explain(folder)
+    with pytest.raises(RunError, match="which has no page"):
+        draw(folder)
+    assert not (folder / "report.html").exists()
 
 
 def test_what_a_study_keeps_is_small(unbroken: tuple[Path, Backtested]) -> None:

@@ -119,7 +119,7 @@ def ranking(
     labelled = read_labelled(data) if isinstance(data, Path | str) else labelled_arrays(*data)
     folder = Path(out).expanduser()
     refuse_inside(folder, labelled)
-    journal = open_journal(folder, options.to_json())
+    journal = open_journal(folder, options.to_json(), what="ranking")
     keep_within_limit(cache_folder())
     context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
     finished = journal.get("backtest")
