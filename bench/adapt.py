@@ -7,13 +7,12 @@ python bench/adapt.py choice     print how the automatic choice fared
 
 python bench/adapt.py trained [table|choice]    the same of the methods that train, of its part [trained]
 python bench/adapt.py auto [table|choice]       the same of what the command does by itself, of its part [auto]
+python bench/adapt.py fresh [table|choice]      and of that on pairs that no rule was made with, of its part [fresh]
 """
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import sys
 import tomllib
 from pathlib import Path
@@ -21,12 +20,13 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+from domains import CASES, HALF, domain, table_of
 
 HERE = Path(__file__).parent
 GRID = tomllib.loads((HERE / "grids/adapt.toml").read_text())
 RUNS = HERE / "results/adapt"
-CASES = Path(os.environ.get("CASES_DIR", "~/.cache/headstart-cases")).expanduser()
 COLOURS = np.array([[0.15, 0.75, 0.1], [0.1, 0.2, 0.7], [0.8, 0.1, 0.1]])
+MEASURED = ("iwv", "dev", "entropy", "snd", "corr_c", "distance", "held", "kept", "effective", "even", "sure")
 Row = dict[str, Any]
 
 
@@ -38,6 +38,9 @@ def records(part: str) -> Path:
 def cells(part: str) -> list[Row]:
     """Judged pairs without and with labels, then built ones; seed by seed, so that a stopped run is even."""
     found: list[Row] = []
+    if part == "fresh":
+        told = GRID[part]
+        return [{"source": s, "target": t, "seed": n, "labels": 0} for n in told["seeds"] for s, t in told["pairs"]]
     built = [("clipart", f"clipart, {kind}") for kind in GRID["built"]]
     for seed in (GRID[part] if part else GRID)["seeds"]:
         for source, target in GRID["judged"]:
@@ -71,17 +74,20 @@ def measure(cell: Row, part: str) -> Row:
     if cell["source"] == "clipart":
         source, target = halves(cell["target"].partition(", ")[2], seed=seed)
     else:
-        source, target = (at_most(cell[side], seed=seed) for side in ("source", "target"))
-    words = [str(cell[key]).replace(", ", "-") for key in ("source", "target", "labels", "seed")]
+        tables, most = RUNS / "tables", GRID["most"]
+        source, target = (domain(cell[side], tables, most=most, seed=seed) for side in ("source", "target"))
+    words = [str(cell[key]).replace(", ", "-").replace(" ", "_") for key in ("source", "target", "labels", "seed")]
+    by_itself = "auto" if part == "fresh" else part
+    size = GRID["fresh"]["sizes"].get(cell["source"], 32) if part == "fresh" else GRID["size"]
     found = headstart.adapt(
         source,
         target,
         RUNS / "-".join(filter(None, [*words, part])),
         labels=cell["labels"],
-        methods=(part or "features",),
+        methods=(by_itself or "features",),
         oracle=True,
         backbone=GRID["backbone"],
-        size=GRID["size"],
+        size=size,
         seed=seed,
     )
     verdict, domains = found.records.get("verdict"), found.records.get("domains")
@@ -94,25 +100,13 @@ def measure(cell: Row, part: str) -> Row:
             record.strategy: {
                 "value": found.oracle[record.strategy]["value"],
                 "seconds": record.cost["seconds"],
-                **{key: record.metrics[key] for key in ("iwv", "dev", "entropy", "snd", "corr_c", "distance", "kept")},
+                **{key: record.metrics[key] for key in MEASURED},
             }
             for record in found.records.of("method")
         },
         "parts": domains.detail["parts"],
         "seconds": found.records.of("spent")[0].detail["total_s"],
     }
-
-
-def at_most(case: str, *, seed: int) -> Path:
-    """A table of at most so many images of a case as the grid says, evenly over its classes."""
-    from headstart.problem import read_labelled
-    from headstart.shallow import evenly
-
-    data = read_labelled(CASES / case)
-    mixed = np.random.default_rng(seed).permutation(len(data))
-    rows = mixed[evenly(np.arange(len(data)), data.y[mixed], GRID["most"])]
-    named = [(data.x.images[i], data.task.classes[data.y[i]]) for i in sorted(rows.tolist())]
-    return table_of(named, RUNS / "tables" / f"{case}-{seed}.csv")
 
 
 def halves(kind: str, *, seed: int) -> tuple[Path, Path]:
@@ -162,14 +156,6 @@ def draw(pixels: np.ndarray, path: Path) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
-
-
-def table_of(named: list[tuple[Any, str]], path: Path) -> Path:
-    """A CSV table of images and their classes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("path", "label"), *named])
-    return path
 
 
 def recorded(part: str) -> list[Row]:
@@ -244,7 +230,7 @@ def choice(part: str) -> None:
         told = [(gain, row["expected"]) for gain, row in zip(ours, rows, strict=True) if row["chosen"] != "source_only"]
         held = sum(100 * ends[1] <= gain <= 100 * ends[2] for gain, ends in told)
         share = f"{100 * mean(ours) / mean(best):.0f} %" if mean(best) > 0 else ""
-        judged += [(mean(ours), mean(best))] if source != "clipart" and not labels else []
+        judged += [(mean(ours), mean(best))] if source != "clipart" and HALF not in target and not labels else []
         cells: list[object] = [
             f"{source} → {target}",
             labels,
@@ -262,7 +248,7 @@ def choice(part: str) -> None:
 
 if __name__ == "__main__":
     asked = sys.argv[1:]
-    which = asked.pop(0) if asked[:1] in (["trained"], ["auto"]) else ""
+    which = asked.pop(0) if asked[:1] in (["trained"], ["auto"], ["fresh"]) else ""
     jobs = {(): run, ("table",): table, ("choice",): choice}
     if tuple(asked) not in jobs:
         sys.exit(__doc__)

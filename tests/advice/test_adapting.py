@@ -44,6 +44,17 @@ def test_two_witnesses_must_agree() -> None:
     assert choose([SOURCE, one("coral", corr_c=0.7, iwv=-0.53, effective=12.0)]) == "coral"
     assert choose([SOURCE, one("coral", corr_c=0.7, kept=0.66, effective=12.0)]) == "coral"
     assert choose([SOURCE, one("coral", corr_c=0.7, kept=0.62, effective=12.0)]) == "source_only"
+    assert choose([SOURCE, one("coral", corr_c=0.7, kept=0.62)]) == "source_only"
+
+
+def test_at_home_a_row_that_aligns_is_compared_with_fine_tuning() -> None:
+    tuned = one("finetuned_source", held=0.76, kept=0.76)
+    assert choose([SOURCE, tuned, one("dan", corr_c=0.8, held=0.75, kept=0.75)]) == "dan"
+    assert choose([SOURCE, tuned, one("dan", corr_c=0.8, held=0.73, kept=0.73)]) == "source_only"
+    assert choose([SOURCE, one("dan", corr_c=0.8, held=0.75, kept=0.75)]) == "source_only", "fine-tuning has not run"
+    assert choose([SOURCE, tuned, one("coral", corr_c=0.8, held=0.75)]) == "source_only", "it trains nothing"
+    lost = one("finetuned_source", held=0.6, kept=0.6)
+    assert choose([SOURCE, lost, one("dan", corr_c=0.8, held=0.6, kept=0.6)]) == "source_only", "a quarter is lost"
 
 
 def test_the_weighted_loss_of_a_row_that_trains_is_compared_with_that_of_fine_tuning() -> None:

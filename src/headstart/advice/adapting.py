@@ -3,7 +3,8 @@
 A rule of this file sees what `Standing` holds, and that holds no label of the judged images: a record that has read
 them is refused where standings are made. Its numbers were fixed on built corruptions (blur, noise, contrast, colour)
 and on halves of one domain, and frozen before it was tried on other domains; `KEPT`, `EVEN` and `SURE` came after that,
-when all domains had been seen, and so did `TRAINED`: see docs/decisions/0036, 0041 and 0042.
+when all domains had been seen, and so did what a row that trains is compared with: see docs/decisions/0036, 0041, 0042
+and 0050.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from headstart.strategies import ADAPTATIONS
 
 SOURCE = "source_only"
 TRAINED = "finetuned_source"
-"""Whose loss that of a row that trains is compared with: a network is surer than a head on stored features."""
+"""What a row that trains is compared with: aligning is judged by what it changes of the same training without it."""
 RECOVERED = 0.10
 """Of what the source's head lacks of a class correlation of one, a method must recover this share."""
 HELD = 0.02
@@ -28,7 +29,7 @@ WEIGHTED = 0.05
 """… and have a weighted loss that is higher by this share, where weights leave `ENOUGH` images."""
 ENOUGH = 30.0
 KEPT = 0.2
-"""Where they leave fewer, the model that is handed back may lose this share of the metric on held source images."""
+"""The model that is handed back may lose this share of the metric of the source's head on held source images."""
 EVEN = 2 / 3
 """Where the source's head finds fewer classes in the target than this share of all, by their effective number …"""
 SURE = 0.9
@@ -46,7 +47,7 @@ class Standing:
     scores : by validator, higher is better.
     held : the metric on held source images, seen the method's own way.
     kept : the same by the model as it would be handed back.
-    effective : how many of these the weights of the validators leave.
+    effective : how many of these the weights of the validators leave; fewer than their sum says.
     even : the effective number of classes in its mean prediction on the target, in parts of all classes.
     sure : its mean largest probability on the target, in parts of that on held source images.
     few : the difference of the metric to the source's head on the few labelled target images, by models that had
@@ -107,12 +108,13 @@ def uneven(standings: Sequence[Standing]) -> bool:
 def agreed(standings: Sequence[Standing]) -> list[Standing]:
     """Methods on which a witness on the target and one on the source agree, the best first.
 
-    The target's is the class correlation, which must rise noticeably. The source's is the metric on held images, and
-    the loss on them weighted towards the target, which must not get worse; where the weights leave too few images to
-    say so, the model that is handed back must still be right on most of the source. Losses are compared within a
-    family: of a row that trains, with the network that was fine-tuned on the source. Entropy and neighbourhoods have
-    no vote: on the built cases they preferred models that gave most images one class. Rows that are not `automatic`
-    are left out. Where the target is `uneven` there is no witness on it.
+    The target's is the class correlation, which must rise noticeably. The source's is the metric on held images, and,
+    where the weights leave enough of them to say so, the loss on them weighted towards the target: neither may get
+    worse. Both are compared within a family: those of a row that trains with the network that was fine-tuned on the
+    source, as what that loses at home is not the aligning's doing. The model that is handed back must still be right
+    on most of the source. Entropy and neighbourhoods have no vote: on the built cases they preferred models that gave
+    most images one class. Rows that are not `automatic` are left out. Where the target is `uneven` there is no
+    witness on it.
     """
     source = of_source(standings)
     trained = next((one for one in standings if one.name == TRAINED), source)
@@ -120,12 +122,10 @@ def agreed(standings: Sequence[Standing]) -> list[Standing]:
         return []
 
     def witnessed(one: Standing) -> bool:
-        if one.effective < ENOUGH:
-            weighted = one.kept >= source.kept * (1 - KEPT)
-        else:
-            akin = trained if ADAPTATIONS[one.name].training else source
-            weighted = one.scores["iwv"] >= akin.scores["iwv"] * (1 + WEIGHTED)
-        return recovered(one, source) >= RECOVERED and one.held >= source.held - HELD and weighted
+        akin = trained if ADAPTATIONS[one.name].training else source
+        weighted = one.effective < ENOUGH or one.scores["iwv"] >= akin.scores["iwv"] * (1 + WEIGHTED)
+        at_home = one.held >= akin.held - HELD and one.kept >= source.kept * (1 - KEPT)
+        return recovered(one, source) >= RECOVERED and at_home and weighted
 
     able = [one for one in standings if ADAPTATIONS[one.name].automatic]
     return sorted((one for one in able if witnessed(one)), key=lambda one: -one.scores["corr_c"])
