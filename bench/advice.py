@@ -2,6 +2,7 @@
 """Is the advice right? Brute force on subsets of real cases: every strategy trained to the end, judged on test images.
 
 python bench/advice.py [design|judge|truth]    run the cells of that part of bench/grids/advice.toml not recorded yet
+python bench/advice.py wide                    those of the part whose other networks are fine-tuned too
 python bench/advice.py table                   print the table of what is recorded
 
 One cell is one process with one thread; two run side by side. A cell's record: what each strategy scored on the images
@@ -12,7 +13,6 @@ trained again on all labelled images.
 from __future__ import annotations
 
 import base64
-import csv
 import json
 import os
 import subprocess
@@ -21,16 +21,13 @@ import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from subsets import HERE, RUNS, classes_of, images_of, subset
 
-HERE = Path(__file__).parent
 GRID = tomllib.loads((HERE / "grids/advice.toml").read_text())
-RECORDS = HERE / "records/advice.jsonl"
-RUNS = HERE / "results/advice"
-CASES = Path(os.environ.get("CASES_DIR", "~/.cache/headstart-cases")).expanduser()
+RECORDS = {"": HERE / "records/advice.jsonl", "wide": HERE / "records/advice-wide.jsonl"}
 SIDE_BY_SIDE = 2
 FEWEST_OF_A_CLASS = 6
 Row = dict[str, Any]
@@ -51,22 +48,12 @@ def cells_of(part: str) -> list[Cell]:
     ]
 
 
-def classes_of(case: str) -> int:
-    """Classes of a case."""
-    folder = CASES / case / "train" if (CASES / case / "train").exists() else CASES / case
-    return sum(1 for path in folder.iterdir() if path.is_dir())
-
-
-def images_of(case: str) -> int:
-    """Images in a case: a subset of all of them would leave none to judge on."""
-    return sum(1 for path in (CASES / case).rglob("*") if path.is_file())
-
-
 def run(part: str) -> None:
     """All cells of a part that are not recorded, two at a time."""
-    missing = [cell for cell in cells_of(part) if not done(*cell)]
+    what = part if part in RECORDS else ""
+    missing = [cell for cell in cells_of(part) if not done(cell, what)]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        list(pool.map(one_process, missing))
+        list(pool.map(lambda cell: one_process(cell, what=what), missing))
 
 
 def one_process(cell: Cell, *, script: str = __file__, what: str = "") -> None:
@@ -78,8 +65,16 @@ def one_process(cell: Cell, *, script: str = __file__, what: str = "") -> None:
         print("cannot run:", *cell, flush=True)
 
 
-def brute_force(case: str, n: int, seed: int) -> Row:
-    """Every strategy on one subset."""
+def networks_of(what: str, seed: int) -> dict[str, list[str]]:
+    """The strategies of every network in a cell."""
+    if what == "wide":
+        return dict.fromkeys(GRID["frozen_only"], GRID["wide"]["strategies"])
+    rows = [row for row in GRID["strategies"] if row != "scratch" or seed in GRID["scratch_seeds"]]
+    return {name: ["probe"] for name in GRID["frozen_only"]} | {GRID["backbone"]: rows}
+
+
+def brute_force(case: str, n: int, seed: int, what: str) -> Row:
+    """Every strategy of every network on one subset."""
     import torch
 
     from headstart.advice import Plan
@@ -97,7 +92,7 @@ def brute_force(case: str, n: int, seed: int) -> Row:
     from headstart.strategies import TABLE, frozen_cut
 
     torch.set_num_threads(GRID["threads"])
-    folder = RUNS / f"{case}-{n}-{seed}"
+    folder = RUNS / "-".join(filter(None, [case, str(n), str(seed), what]))
     (folder / "work").mkdir(parents=True, exist_ok=True)
     table, test = subset(case, n, seed)
     options = Options(
@@ -121,27 +116,20 @@ def brute_force(case: str, n: int, seed: int) -> Row:
     folds = FOLDS if len(split.val) < FEWEST_VALIDATION else None
     epochs = {row: GRID["epochs"] for row in GRID["strategies"] if TABLE[row].trains}
     epochs["scratch"] = GRID["scratch_epochs"]
-    cuts = load(GRID["backbone"], size=GRID["size"]).cuts
-    views = {row: VIEWS if frozen_cut(TABLE[row], cuts) else 0 for row in epochs}
-    name = GRID["backbone"]
-    plan = Plan(folds, {name: epochs}, {name: views}, {name: dict.fromkeys(epochs, 1)}, (), ())
-
     pool = both if folds else split.train
     found: dict[str, Row] = {}
-    for backbone in [*GRID["frozen_only"], name]:
+    for backbone, rows in networks_of(what, seed).items():
         before = time.process_time()
         network = load(backbone, size=GRID["size"])
+        views = {row: VIEWS if frozen_cut(TABLE[row], network.cuts) else 0 for row in epochs}
+        plan = Plan(folds, {backbone: epochs}, {backbone: views}, {backbone: dict.fromkeys(epochs, 1)}, (), ())
         probed, features = timed_probe(context, prepared, network, indices=pool)
         source = Source(backbone, network.architecture, features, probed)
-        rows = ["probe"] if backbone != name else GRID["strategies"]
         for row in rows:
-            if row == "scratch" and seed not in GRID["scratch_seeds"]:
-                continue
             one = replace(context, journal=Journal(folder / f"{backbone.rpartition('/')[2]}.jsonl"))
             record = run_candidate(one, prepared, plan, row=TABLE[row], source=source, raced=False)
             indices, shares = kept_predictions(folder / record.detail["predictions"])
-            key = row if backbone == name else f"{row}/{backbone}"
-            found[key] = {
+            found[named(row, backbone)] = {
                 "value": record.metrics["value"],
                 "right": packed(shares.argmax(1) == prepared.y[indices]),
                 "curves": [thin(curve) for curve in record.detail["curves"]],
@@ -151,9 +139,7 @@ def brute_force(case: str, n: int, seed: int) -> Row:
             }
             judged = {"indices": indices, "groups": prepared.groups[indices]}
             before = time.process_time()
-        if backbone != name:
-            refit(context, prepared, plan, source, found, both, test)
-    refit(context, prepared, plan, source, found, both, test)
+        refit(context, prepared, plan, source, found, both, test)
     return {
         "labelled": len(both),
         "test": len(test.y),
@@ -162,6 +148,11 @@ def brute_force(case: str, n: int, seed: int) -> Row:
         "groups": np.unique(judged["groups"], return_inverse=True)[1].tolist(),
         "strategies": found,
     }
+
+
+def named(row: str, backbone: str) -> str:
+    """What a strategy is called in the records: with its network, where that is not the grid's own."""
+    return row if backbone == GRID["backbone"] else f"{row}/{backbone}"
 
 
 def refit(
@@ -188,82 +179,6 @@ def refit(
         one["test"], one["test_right"] = float(right.mean()), packed(right)
 
 
-class Test:
-    """The images that a subset is judged on, read."""
-
-    def __init__(self, paths: list[Path], labels: list[str]) -> None:
-        from headstart.data import survey
-        from headstart.problem import read_labelled
-        from headstart.runs.machine import cache_folder
-
-        table = RUNS / f"test-{os.getpid()}.csv"
-        with table.open("w") as file:
-            csv.writer(file).writerows([("path", "label"), *((path, k) for path, k in zip(paths, labels, strict=True))])
-        labelled = read_labelled(table)
-        self.looked = survey(labelled.x, GRID["size"], cache=cache_folder())
-        table.unlink()
-        usable = np.array([bool(key) for key in self.looked.ids])
-        self.rows, self.y = np.flatnonzero(usable), labelled.y[usable]
-
-    def right(self, model: Any) -> np.ndarray:
-        """Which of them a model names rightly, (m,)."""
-        import torch
-
-        from headstart.data.batches import Batches
-        from headstart.training import predict_logits
-
-        preprocessing = model.backbone.preprocessing
-
-        def ready(pixels: np.ndarray) -> torch.Tensor:
-            tensor: torch.Tensor = preprocessing.tensor(torch.from_numpy(pixels))
-            return tensor
-
-        keys = [self.looked.ids[i] for i in self.rows]
-        logits = predict_logits(model, Batches(self.looked.pixels, ready, self.rows, self.y, 64, keys))
-        right: np.ndarray = logits.argmax(1) == self.y
-        return right
-
-
-def subset(case: str, n: int, seed: int) -> tuple[Path, Test]:
-    """A table of `n` labelled images, split three to one, and the images to judge on."""
-    from headstart.problem import read_labelled
-
-    labelled = read_labelled(CASES / case)
-    paths = [Path(labelled.x.root or "") / labelled.x.label_of(i) for i in range(len(labelled.y))]
-    if case == "fashion":
-        rng = np.random.default_rng(seed)
-        order = rng.permutation([i for i, part in enumerate(labelled.parts or ()) if part == "train"])
-        k = len(labelled.task.classes)
-        of_class = [order[labelled.y[order] == c][: n // k] for c in range(k)]
-        train = np.concatenate([each[: 3 * len(each) // 4] for each in of_class])
-        val = np.concatenate([each[3 * len(each) // 4 :] for each in of_class])
-        test = np.array([i for i, part in enumerate(labelled.parts or ()) if part == "test"])
-    else:
-        train, val, test = split_of(labelled, n, seed)
-    RUNS.mkdir(parents=True, exist_ok=True)
-    table = RUNS / f"{case}-{n}-{seed}.csv"
-    names = labelled.task.classes
-    with table.open("w") as file:
-        writer = csv.writer(file)
-        writer.writerow(("path", "label", "split"))
-        for part, rows in (("train", train), ("val", val)):
-            writer.writerows((paths[i], names[labelled.y[i]], part) for i in rows)
-    return table, Test([paths[i] for i in test], [names[k] for k in labelled.y[test]])
-
-
-def split_of(labelled: Any, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Training, validation and test images of a case, near duplicates on one side."""
-    from headstart.data import find_duplicates, split, survey
-    from headstart.runs.machine import cache_folder
-
-    looked = survey(labelled.x, GRID["size"], cache=cache_folder())
-    share = n / len(labelled.y)
-    shares = (0.75 * share, 0.25 * share, 1 - share)
-    groups = find_duplicates(looked).groups
-    parts = split(labelled.y, groups, seed=seed, fractions=shares, broken=looked.broken)
-    return parts.train, parts.val, parts.test
-
-
 def packed(right: np.ndarray) -> str:
     """Booleans as text."""
     return base64.b85encode(np.packbits(right).tobytes()).decode()
@@ -281,25 +196,25 @@ def thin(curve: Row) -> Row:
     return {"points": points, "best_epoch": curve["best_epoch"], "stopped": curve["stopped"]}
 
 
-def recorded() -> list[Row]:
+def recorded(what: str = "") -> list[Row]:
     """All finished cells."""
-    return [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
+    return [json.loads(line) for line in RECORDS[what].read_text().splitlines()] if RECORDS[what].exists() else []
 
 
-def done(case: str, n: int, seed: int) -> bool:
+def done(cell: Cell, what: str) -> bool:
     """Whether a cell is recorded."""
-    return any((row["case"], row["n"], row["seed"]) == (case, n, seed) for row in recorded())
+    return any((row["case"], row["n"], row["seed"]) == cell for row in recorded(what))
 
 
-def one_cell(case: str, n: str, seed: str) -> None:
+def one_cell(case: str, n: str, seed: str, what: str = "") -> None:
     """Run a cell and write it down as one line."""
     from headstart.runs.machine import machine
 
     RUNS.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     row: Row = {"case": case, "n": int(n), "seed": int(seed)}
-    row |= brute_force(case, int(n), int(seed)) | {"wall_s": time.perf_counter() - started, "machine": machine()}
-    with RECORDS.open("a") as file:
+    row |= brute_force(case, int(n), int(seed), what) | {"wall_s": time.perf_counter() - started, "machine": machine()}
+    with RECORDS[what].open("a") as file:
         file.write(json.dumps(row) + "\n")
 
 
@@ -336,9 +251,11 @@ if __name__ == "__main__":
     asked = sys.argv[1:]
     if asked == ["table"]:
         table()
+    elif asked[:2] == ["cell", "wide"]:
+        one_cell(*asked[2:], "wide")
     elif asked[:1] == ["cell"]:
         one_cell(*asked[1:])
-    elif set(asked) <= {"design", "judge", "truth"}:
+    elif set(asked) <= {"design", "judge", "truth", "wide"}:
         for part in asked or ("design", "judge", "truth"):
             run(part)
     else:

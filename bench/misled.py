@@ -16,8 +16,7 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
-
-from advice import CASES, HERE, subset
+from subsets import CASES, HERE, subset
 
 GRID = tomllib.loads((HERE / "grids/misled.toml").read_text())
 RECORDS = HERE / "records/misled.jsonl"

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from advice import CASES
+from subsets import CASES
 
 HERE = Path(__file__).parent
 GRID = tomllib.loads((HERE / "grids/pretraining.toml").read_text())

@@ -21,7 +21,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from advice import CASES
+from subsets import CASES
 
 HERE = Path(__file__).parent
 GRID = tomllib.loads((HERE / "grids/transferability.toml").read_text())

@@ -3,7 +3,7 @@
 
 python bench/verdicts.py fit            run `headstart fit` on the cells of [fit] of bench/grids/advice.toml
 python bench/verdicts.py shuffled       run it on labels that were drawn anew: nothing is there to be learned
-python bench/verdicts.py table|noise    print the tables
+python bench/verdicts.py table|noise|wide    print the tables; `wide` has all networks fine-tuned in brute force
 
 `patient` and `frugal` train nothing: the finalists of a recorded cell are compared as a run compares them, from what
 each got right, image by image; with every strategy at hand, or the frozen networks alone. `fit` is the command itself.
@@ -24,8 +24,9 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+from subsets import HERE, RUNS, subset
 
-from advice import GRID, HERE, RUNS, SIDE_BY_SIDE, cells_of, one_process, recorded, subset, unpacked
+from advice import GRID, SIDE_BY_SIDE, cells_of, one_process, recorded, said, unpacked
 
 MARGIN = 0.005
 LADDER = ("probe", "last_block", "upper_half", "all")
@@ -256,10 +257,34 @@ def noise() -> None:
         print(f"| {case} | {n} | {len(rows)} | {said[0]} | {said[1]} | {100 * right:.1f} | {seconds:.0f} |")
 
 
+def wide() -> None:
+    """Markdown: `fit` beside brute force with every network fine-tuned to the end; without the control from scratch."""
+    print(
+        "| case | labels | seed | best of all | oracle | loss: `fit` | brute force, processor s | `fit` / brute force |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    fitted = {(r["case"], r["n"], r["seed"]): r for r in runs("fit")}
+    narrow = {(c["case"], c["n"], c["seed"]): c["strategies"] for c in recorded()}
+    lost, shares = [], []
+    for cell in recorded("wide"):
+        key = (cell["case"], cell["n"], cell["seed"])
+        tried = {name: one for name, one in (cell["strategies"] | narrow[key]).items() if name != "scratch"}
+        top, oracle = (best({"strategies": tried}, by) for by in ("value", "test"))
+        spent, ours = sum(one["cpu_s"] for one in tried.values()), fitted[key]
+        lost.append(100 * (tried[top]["test"] - ours["test"]))
+        shares.append(ours["cpu_s"] / spent)
+        names = [f"{said(name)} {100 * tried[name]['test']:.1f}" for name in (top, oracle)]
+        cells = [*map(str, key), *names, f"{lost[-1]:+.1f}", f"{spent:,.0f}", f"{shares[-1]:.2f}"]
+        print(f"| {' | '.join(cells)} |")
+    if lost:
+        print(f"\nOn average {mean(lost):+.1f} points lost, for {mean(shares):.2f} of the processor time.")
+
+
 if __name__ == "__main__":
     asked = sys.argv[1:]
-    if asked in (["table"], ["noise"]):
-        table() if asked == ["table"] else noise()
+    tables = {"table": table, "noise": noise, "wide": wide}
+    if len(asked) == 1 and asked[0] in tables:
+        tables[asked[0]]()
     elif asked[:1] == ["cell"]:
         one_cell(*asked[1:])
     elif asked in (["fit"], ["shuffled"]):
