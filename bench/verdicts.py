@@ -119,9 +119,9 @@ def table() -> None:
     cells = {(c["case"], c["n"], c["seed"]): told(c) for c in recorded()}
     fitted = {(r["case"], r["n"], r["seed"]): r for r in runs("fit")}
     print(
-        "| case | labels | seeds | best of all | oracle | loss: patient | loss: frugal | loss: `fit` (seeds) ", end=""
+        "| case | labels | seeds | best of all | oracle | loss: patient | loss: frugal | loss: `fit` (seeds) | ", end=""
     )
-    print("| cost: frugal | scratch apart | patient says |\n|---|---|---|---|---|---|---|---|---|---|---|")
+    print(f"`fit` to the oracle | it fine-tuned in | cost: frugal | scratch apart | patient says |\n{'|---' * 13}|")
     groups: dict[str, list[list[float]]] = {"patient": [], "frugal": [], "fit": []}
     for case in (*GRID["design"]["cases"], *GRID["judge"]["cases"]):
         for n in GRID["sizes"]:
@@ -134,22 +134,28 @@ def table() -> None:
             every = mean(value for one in means for value in one)
             lost = f"{round(every, 1) + 0.0:+.1f} points lost on average, {max(values):+.1f} at worst of a line"
             print(f"\nJudged cases, {name}: {lost}.")
-    tellings = [row for key, row in cells.items() if row["patient_kind"] == "cannot_tell"]
-    beyond = sum(not row["noise"] for row in tellings)
-    print(f"\n*Cannot tell* in {len(tellings)} of {len(cells)} cells; in {beyond} of them the test images can tell.")
+    tellings = {key: row for key, row in cells.items() if row["patient_kind"] == "cannot_tell"}
+    beyond = ["-".join(map(str, key)) for key, row in tellings.items() if not row["noise"]]
+    print(f"\n*Cannot tell* in {len(tellings)} of {len(cells)} cells; of these the test images can tell: ", end="")
+    print(f"{', '.join(beyond) or 'none'}.")
     coverage()
 
 
 def line(case: str, n: int, these: dict[Any, Row], fitted: dict[Any, Row], groups: dict[str, list[list[float]]]) -> str:
     """One line of the table."""
+    from headstart.strategies import TABLE
+
     rows = list(these.values())
     losses = {name: [row["best"] - row[name] for row in rows] for name in ("patient", "frugal")}
     losses["fit"] = [row["best"] - 100 * fitted[key]["test"] for key, row in these.items() if key in fitted]
+    oracle = [row["oracle"] - 100 * fitted[key]["test"] for key, row in these.items() if key in fitted]
+    trained = sum(any(TABLE[name].trains for name in fitted[key]["tried"]) for key in these if key in fitted)
     for name, values in losses.items():
         if name in groups:
             groups[name].append(values)
     ranges = [f"{mean(v):+.1f} ({min(v):+.1f} to {max(v):+.1f})" if v else "not run" for v in losses.values()]
     ranges[-1] += f" ({len(losses['fit'])})"
+    ranges += [f"{mean(oracle):+.1f}", f"{trained} of {len(oracle)}"] if oracle else ["not run", ""]
     kinds = Counter(row["patient_kind"] for row in rows).most_common()
     words = [f"{mean(row[name] for row in rows):.1f}" for name in ("best", "oracle")]
     costs = [f"{mean(row[name] for row in rows):.2f}" for name in ("cost", "cost_apart")]
@@ -161,7 +167,7 @@ def coverage() -> None:
     """How often the interval of a run covers the mean difference on the test images of all draws."""
     case = GRID["truth"]["case"]
     print(f"\n| {case}, labels | difference | draws | truth, points | covered |\n|---|---|---|---|---|")
-    hits: list[bool] = []
+    hits: dict[str, list[bool]] = {"frozen": [], "fine-tuned": []}
     for n in GRID["truth"]["sizes"]:
         cells = [cell for cell in recorded() if (cell["case"], cell["n"]) == (case, n)]
         for pair in differences(cells):
@@ -171,12 +177,14 @@ def coverage() -> None:
             truth = mean(cell["strategies"][pair[0]]["test"] - cell["strategies"][pair[1]]["test"] for cell in both)
             found = [compared(cell, [pair])[pair] for cell in both]
             covered = [d.low is None or d.low <= truth <= d.high for d in found]
-            hits += covered
+            hits["frozen" if all(key.startswith("probe") for key in pair) else "fine-tuned"] += covered
             print(f"| {n} | {' − '.join(pair)} | {len(both)} | {100 * truth:+.1f} | {sum(covered)} of {len(covered)} |")
-    if hits:
-        print(
-            f"\n90 % intervals cover in {sum(hits)} of {len(hits)} ({mean(hits):.0%}); bar: {GRID['truth']['bar']:.0%}."
-        )
+    every = [*hits["frozen"], *hits["fine-tuned"]]
+    if every:
+        parts = "; ".join(f"{sum(one)} of {len(one)} where both are {name}" for name, one in hits.items())
+        parts = parts.replace("both are fine-tuned", "one at least is fine-tuned")
+        bar = f"bar: {GRID['truth']['bar']:.0%}"
+        print(f"\n90 % intervals cover in {sum(every)} of {len(every)} ({mean(every):.0%}; {parts}); {bar}.")
 
 
 def differences(cells: list[Row]) -> Iterator[Pair]:
@@ -259,9 +267,7 @@ def noise() -> None:
 
 def wide() -> None:
     """Markdown: `fit` beside brute force with every network fine-tuned to the end; without the control from scratch."""
-    print(
-        "| case | labels | seed | best of all | oracle | loss: `fit` | brute force, processor s | `fit` / brute force |"
-    )
+    print("| case | labels | seed | best of all | oracle | loss: `fit` | brute force, s | `fit` / brute force |")
     print("|---|---|---|---|---|---|---|---|")
     fitted = {(r["case"], r["n"], r["seed"]): r for r in runs("fit")}
     narrow = {(c["case"], c["n"], c["seed"]): c["strategies"] for c in recorded()}
