@@ -3,9 +3,9 @@
 
 python bench/drops.py table    trains nothing
 
-A dearer strategy is dropped half-way where even twice what the last doubling of its epochs brought leaves its loss above
-that of a cheaper one on the same images (docs/freezing.md). A run takes two standard errors off besides, which the
-records do not hold: it drops fewer than are counted here, and saves less.
+A dearer strategy is dropped half-way where even twice what the last doubling of its epochs brought leaves its loss
+above that of a cheaper one on the same images (docs/freezing.md). A run takes two standard errors off besides, which
+the records do not hold: it drops fewer than are counted here, and saves less.
 """
 
 from __future__ import annotations
