@@ -34,7 +34,7 @@ def test_leep_between_certain_and_random_predictions(k: int) -> None:
 
 @pytest.mark.parametrize("k", [5, 10])
 def test_gbc_between_classes_that_coincide_and_classes_far_apart(k: int) -> None:
-    """−k (k − 1) where all classes are one Gaussian, 0 where they are far apart (Pándy et al., CVPR 2022, section 3)."""
+    """−k (k − 1) where all classes are one Gaussian, 0 where they are far apart (Pándy et al., CVPR 2022)."""
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(k), 500)
     noise = rng.normal(size=(len(y), 8))
