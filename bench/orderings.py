@@ -34,6 +34,7 @@ def motion() -> None:
         walk(folder)
     told = GRID["motion"]
     words = [folder / "frames", "--labels", folder / "labels.csv", "--out", RUNS / "motion", "--against", "none"]
+    words += ["--poses", folder / "poses.csv"]
     words += ["--per-class", ",".join(map(str, told["per_class"])), "--repeats", ALL["repeats"]]
     for name in told["by"]:
         words += ["--by", name]
@@ -80,7 +81,7 @@ def walk(folder: Path) -> None:
     from PIL import Image
 
     told, size, rng = GRID["motion"], ALL["size"], np.random.default_rng(0)
-    paths = sorted((CASES / "digits-mnist").glob("*/*.png"))
+    paths, poses = sorted((CASES / "digits-mnist").glob("*/*.png")), []
     for number, path in enumerate(paths[::2][: told["walks"]]):
         digit = Image.open(path).convert("L")
         canvas = Image.new("L", (size, size))
@@ -88,14 +89,19 @@ def walk(folder: Path) -> None:
         shift, turn = np.zeros(2), 0.0
         (folder / f"frames/{number:04d}").mkdir(parents=True, exist_ok=True)
         for frame in range(told["frames"]):
-            made = canvas.rotate(turn, Image.Resampling.BILINEAR, translate=tuple(np.round(shift).astype(int)))
+            x, y = np.round(shift).astype(int).tolist()
+            made = canvas.rotate(turn, Image.Resampling.BILINEAR, translate=(x, y))
             made.save(folder / f"frames/{number:04d}/{frame}.png")
+            poses.append((f"{number:04d}/{frame}.png", x, y, round(turn, 3)))
             # Steps that would leave the canvas, or turn a six into a nine, are taken the other way.
             step, by = rng.uniform(-told["shift"], told["shift"], 2), rng.uniform(-told["turn"], told["turn"])
             shift += np.where(np.abs(shift + step) > 2 * told["shift"], -step, step)
             turn += -by if abs(turn + by) > 2 * told["turn"] else by
-    with (folder / "labels.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("path", "label"), *((path, path.parent.name) for path in paths[1::2])])
+    labelled = [(path, path.parent.name) for path in paths[1::2]]
+    tables = {"poses": [("frame", "x", "y", "roll"), *poses], "labels": [("path", "label"), *labelled]}
+    for name, rows in tables.items():
+        with (folder / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
 
 
 def keep(ordering: str, judged: list[Row]) -> None:

@@ -165,3 +165,19 @@ def offline(tmp_path: Path) -> Callable[..., OnlineProbe]:
         return OnlineProbe.of(read(read_labelled(data), asked, cache=tmp_path / "cache", progress=lambda *_: None))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return two sequences of 60 frames, in which a window slides over noise, and its place beside them."""
+    root, rng = tmp_path_factory.mktemp("frames"), np.random.default_rng(0)
+    lines = ["frame,x,yaw"]
+    for name in ("walk", "back"):
+        (root / "images" / name).mkdir(parents=True)
+        scene, place = rng.integers(0, 255, (32, 400, 3), dtype=np.uint8), 0
+        for number in range(60):
+            Image.fromarray(scene[:, place : place + 32]).save(root / "images" / name / f"{number}.png")
+            lines.append(f"{name}/{number}.png,{place},{3 * number % 360}")
+            place += int(rng.integers(0, 6))
+    (root / "poses.csv").write_text("\n".join(lines) + "\n")
+    return root

@@ -47,7 +47,11 @@ def planned(context: Context, row: SurrogateTask, posed: Posed, found: Record, *
         seconds, notes = _seconds_a_step(context, posed), []
         epochs = options.epochs or _affordable(options.budget - (time.perf_counter() - started), posed.feed, seconds)
         if options.seen is not None:
-            epochs = min(LONGEST, max(1, round(options.seen / (posed.feed.drawn * row.seen))))
+            epochs = max(1, round(options.seen / (posed.feed.drawn * row.seen)))
+            if epochs > LONGEST:
+                short = f"{LONGEST * posed.feed.drawn * row.seen:,} images instead of {options.seen:,}"
+                notes.append(f"{LONGEST:,} epochs are the most: that goes through {short}.")
+                epochs = LONGEST
         elif options.epochs is None and epochs == 1:
             notes.append("The budget allows one epoch, or less than one: give more time.")
         units = [("data", "reading"), ("training", "learning the surrogate task"), ("closing", "probing, writing")]

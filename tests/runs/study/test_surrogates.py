@@ -17,6 +17,7 @@ from headstart.cli.main import app
 from headstart.errors import OptionError, RunError
 from headstart.report import draw
 from headstart.runs.online import OnlineProbe
+from headstart.runs.pretrained import PretrainedRun
 from headstart.runs.study import few_labels
 from headstart.runs.study.few_labels import drawn, read_at
 from headstart.runs.study.surrogate_study import SurrogateStudy
@@ -73,6 +74,25 @@ def test_every_network_is_judged_on_the_same_images(
     (record,) = (one for one in judged if one.backbone == "random/test_resnet" and one.seed == 1)
     assert record.detail["probe"]["6"] == {cut: float(one.mean()) for cut, one in right[6].items()}
     assert all(0 <= value <= 1 for one in judged for value in one.detail["finetune"].values())
+
+
+@pytest.mark.slow
+def test_poses_go_to_those_that_look_at_them(frames: Path, _digits: Path, tmp_path: Path) -> None:
+    asked = ASKED | {"by": ["slow", "egomotion"], "against": [], "repeats": 1, "finetune": False}
+    found = study.surrogates(frames / "images", tmp_path / "run", labels=_digits, poses=frames / "poses.csv", **asked)
+    judged = [record.backbone for record in found.records.of("judged")]
+    assert judged == ["random/test_resnet", "slow", "egomotion"]
+    # Two axes vary, forward and round: the poses were read, and no motion was built.
+    motion = PretrainedRun(found.folder / "pretrained" / "egomotion-0").records.get("data")
+    assert motion is not None and "yaw" in str(motion.detail)
+    with pytest.raises(OptionError, match="looks at poses"):
+        study.surrogates(
+            frames / "images",
+            tmp_path / "none",
+            labels=_digits,
+            poses=frames / "poses.csv",
+            **(asked | {"by": ["slow"]}),
+        )
 
 
 @pytest.mark.slow

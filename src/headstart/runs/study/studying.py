@@ -47,6 +47,8 @@ class Studying(Options):
         unknown = [name for name in self.methods if name not in SURROGATES]
         if unknown:
             raise OptionError(f"There is no surrogate task {unknown[0]}.", f"Choose among {', '.join(SURROGATES)}.")
+        if self.poses and not any(SURROGATES[name].needs == "motion" for name in self.methods):
+            raise OptionError(f"None of {', '.join(self.methods)} looks at poses.", "Leave --poses out.")
         if not 1 <= self.repeats <= MOST_REPEATS:
             raise OptionError(f"{self.repeats} repeats are out of range.", f"Choose 1 to {MOST_REPEATS}.")
         if not self.per_class or min(self.per_class) < 2:

@@ -147,7 +147,7 @@ def _learned(context: Context, name: str, seed: int) -> None:
         by=name,
         architecture=options.architecture,
         probe=options.labels,
-        poses=options.poses or None,
+        poses=(options.poses or None) if SURROGATES[name].needs == "motion" else None,
         seen=options.images,
         seed=seed,
         size=options.size,
