@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from headstart.bundle.learned import learned_by
 from headstart.errors import DataError, HeadstartError, RunError
 from headstart.records import Journal, Record
 from headstart.runs.adapted import AdaptedRun
-from headstart.runs.methods import FITTED_ON
+from headstart.runs.fitted import Fitted
+from headstart.runs.methods import FITTED_ON, on_features
 from headstart.strategies import ADAPTATIONS
 
 Adapt = Callable[..., AdaptedRun]
@@ -94,6 +96,23 @@ def test_what_one_label_of_a_class_cannot_measure_is_not_told(domains: Path, tmp
     few = {r.strategy: r.detail["few"] for r in found.records.of("method")}
     assert few["towards_source"] == few["target_only"] == {} and few["coral"]["n"] == 5
     assert found.verdict.chosen in ("source_only", "coral")
+
+
+def test_few_labels_may_show_that_adapting_hurts(
+    domains: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def speaking(context: Any, both: Any, row: Any, start: Any) -> Fitted:
+        """Name the few labelled images rightly by the source's head, and wrongly by whatever adapts."""
+        fitted, y = on_features(context, both, row, start), both.target.few_y
+        few = np.eye(both.source.k)[y if row.name == "source_only" else (y + 1) % both.source.k]
+        return replace(fitted, arrays=lambda: {**fitted.arrays(), "few": few})
+
+    monkeypatch.setitem(FITTED_ON, "features", speaking)
+    found = run(domains, tmp_path / "run", labels=2, methods=("coral",))
+    verdict = found.verdict
+    assert (verdict.chosen, verdict.transfer) == ("source_only", "hurts")
+    assert verdict.sentence.startswith("Adapting hurts: ") and "-100.0 points (90% interval" in verdict.sentence
+    assert "Adapting hurts." in (found.folder / "report.html").read_text()
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(
