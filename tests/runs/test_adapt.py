@@ -168,7 +168,24 @@ def test_classes_of_one_side_are_named(domains: Path, tmp_path: Path) -> None:
     notes = " ".join(found.records.get("domains").detail["notes"])  # type: ignore[union-attr]
     assert "The target has no 0" in notes and "The source has no zero" in notes
     assert found.predictor.classes == ("1", "2", "3", "4")
-    assert found.records.of("oracle")[0].detail["unknown"] > 0
+    left = found.to_json()["oracle_left_out"]
+    assert left["counts"] == {"zero": found.records.of("oracle")[0].detail["unknown"]} and left["n"] < left["judged"]
+
+
+def test_where_no_class_is_shared_the_oracle_says_so(domains: Path, tmp_path: Path) -> None:
+    for folder in (domains / "target").iterdir():
+        shutil.copytree(folder, tmp_path / "target" / f"the {folder.name}")
+    options: dict[str, Any] = {"backbone": "random/test_resnet", "size": 32, "methods": ("coral",)}
+    found = adapt(domains / "source", tmp_path / "target", tmp_path / "run", oracle=True, **options)
+    record = found.records.get("oracle/left_out")
+    assert record is not None and record.reads_target_labels and found.oracle == {}
+    assert record.metrics["n"] == record.metrics["judged"] == sum(record.detail["counts"].values())
+    assert set(record.detail["counts"]) <= {f"the {name}" for name in "01234"}
+    assert (
+        "All " in (found.folder / "README.md").read_text() and "(the 0 " in (found.folder / "report.html").read_text()
+    )
+    with pytest.raises(DataError, match="No class has the same name in the source"):
+        adapt(domains / "source", tmp_path / "target", tmp_path / "other", labels=1, **options)
 
 
 def test_too_few_target_images(domains: Path, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ PARTS = {
     "few": "of the target, labelled",
 }
 """The parts of both domains in words."""
+NAMED = 5
+"""Classes of the target alone that a note names, at most."""
 KINDS = {"helps": "Adapting helps", "neutral": "Neutral", "hurts": "Adapting hurts", "cannot_tell": "Cannot tell"}
 
 
@@ -41,6 +43,7 @@ class Told:
     spent: Record | None
     final: Record | None
     oracle_final: Record | None
+    left_out: Record | None
 
     @property
     def chosen(self) -> str:
@@ -135,6 +138,7 @@ def methods(told: Told) -> dict[str, Any] | None:
         "few": wording.count(parts["few"]) if parts.get("few") else "",
         "judged": wording.count(parts.get("judged")),
         "oracle": bool(told.oracle),
+        "left_out": left_out(told.left_out) if told.left_out else "",
         "metric": wording.metric(told.metric),
         "trained": any("training" in record.detail for record in told.methods),
         "handed_trained": chosen is not None and "training" in chosen.detail,
@@ -166,6 +170,17 @@ def _row(told: Told, record: Record, preferred: list[str]) -> dict[str, Any]:
         "oracle": wording.share(metrics.get("value")),
         "gain": wording.MISSING if record.strategy == "source_only" else gain,
     }
+
+
+def left_out(record: Record) -> str:
+    """How many judged images show classes that the source does not have, and which."""
+    n, judged, counts = record.metrics["n"], record.metrics["judged"], record.detail["counts"]
+    named = ", ".join(f"{name} {wording.count(found)}" for name, found in list(counts.items())[:NAMED])
+    more = f" and {len(counts) - NAMED} more classes" if len(counts) > NAMED else ""
+    what = f"show classes that the source does not have ({named}{more})"
+    if n == judged:
+        return f"All {wording.count(n)} judged images {what}: their labels can measure nothing."
+    return f"{wording.count(n)} of the {wording.plural(judged, 'judged image')} {what}: the oracle leaves them out."
 
 
 def domains(told: Told) -> dict[str, Any] | None:
