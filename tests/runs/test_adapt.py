@@ -167,6 +167,7 @@ def test_classes_of_one_side_are_named(domains: Path, tmp_path: Path) -> None:
     )
     notes = " ".join(found.records.get("domains").detail["notes"])  # type: ignore[union-attr]
     assert "The target has no 0" in notes and "The source has no zero" in notes
+    assert "Unlabelled images of these are adapted on" in notes
     assert found.predictor.classes == ("1", "2", "3", "4")
     left = found.to_json()["oracle_left_out"]
     assert left["counts"] == {"zero": found.records.of("oracle")[0].detail["unknown"]} and left["n"] < left["judged"]
