@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,19 @@ def test_where_no_class_is_shared_the_oracle_says_so(run: Path) -> None:
     said = "All 50 judged images show classes that the source does not have (wasp 49, "
     page = draw(run).read_text()
     assert said in page and "Oracle: accuracy" not in page and said in adaptation_card(run)
+
+
+def test_distances_stand_cut_by_cut_before_beside_after(run: Path) -> None:
+    journal = Journal(run / "records.jsonl")
+    assert "cut by cut" not in draw(run).read_text()
+    journal.append(Record("start", "start", detail={"distances": {"stem": 0.5, "top": 0.25}}))
+    trained = method("dan")
+    journal.append(replace(trained, detail=trained.detail | {"training": {}, "distances": {"stem": 0.125, "top": 0.0}}))
+    page = draw(run).read_text()
+    found = re.findall(
+        r">(Before|After \w+|stem|top|\d\.\d{3})<", page.partition("cut by cut")[2].partition("</table>")[0]
+    )
+    assert found == ["Before", "After dan", "stem", "0.500", "0.125", "top", "0.250", "0.000"]
 
 
 def test_the_card_says_that_nothing_was_tested(run: Path) -> None:

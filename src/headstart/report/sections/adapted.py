@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.evidence.distance import MOST
 from headstart.evidence.label_free import VALIDATORS
 from headstart.records import Record
 from headstart.report import again, wording
@@ -203,16 +204,23 @@ def domains(told: Told) -> dict[str, Any] | None:
         "source": pictured["source"],
         "target": pictured["target"],
         "figure": figure(lambda width: clouds(planes, name="clouds", title=title, width=width)) if planes else "",
-        "notes": [*told.domains.detail["notes"], *_distances(told)],
+        "distances": _distances(told),
+        "notes": list(told.domains.detail["notes"]),
     }
 
 
-def _distances(told: Told) -> list[str]:
+def _distances(told: Told) -> dict[str, Any] | None:
+    """How far apart the domains are at each cut: before anything is adapted, and after each training."""
     before = told.start.detail.get("distances") if told.start else None
     if not before:
-        return []
-    listed = ", ".join(f"{cut} {value:.2f}" for cut, value in before.items())
-    return [f"Distance between the domains at each cut, before anything is adapted: {listed}."]
+        return None
+    after = [record for record in told.methods if record.detail.get("distances")]
+    found = [before, *(record.detail["distances"] for record in after)]
+    return {
+        "methods": [record.strategy for record in after],
+        "most": MOST,
+        "rows": [{"cut": cut, "values": [wording.decimal(one.get(cut)) for one in found]} for cut in before],
+    }
 
 
 def predicted(told: Told) -> dict[str, Any] | None:
