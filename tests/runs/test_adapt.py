@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from headstart import adapt
 from headstart.bundle.learned import learned_by
@@ -194,6 +195,32 @@ def test_too_few_target_images(domains: Path, tmp_path: Path) -> None:
     shutil.copy(next((domains / "flat").iterdir()), tmp_path / "few")
     with pytest.raises(DataError, match="holds 1 images that can be read"):
         adapt(domains / "source", tmp_path / "few", tmp_path / "run", backbone="random/test_resnet", size=32)
+
+
+def test_an_empty_target_is_refused(domains: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty" / "0").mkdir(parents=True)
+    for options in ({}, {"labels": 1}):
+        with pytest.raises(DataError, match="There are no files in"):
+            run(domains, tmp_path / "run", str(tmp_path / "empty"), **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_of_every_size_and_mode_are_adapted_on(domains: Path, tmp_path: Path) -> None:
+    for side in ("source", "flat"):
+        for number, path in enumerate(sorted((domains / side).rglob("*.png"))):
+            mode, place = ("L", "RGBA", "P", "RGB")[number % 4], tmp_path / side / path.relative_to(domains / side)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.open(path).resize((8 + number % 5, 8 + number % 3)).convert(mode).save(place)
+    found = run(tmp_path, tmp_path / "run", "flat", methods=("coral",))
+    record = found.records.get("domains")
+    assert record is not None and record.metrics["broken"] == 0 and not record.detail["broken"]
+    assert record.metrics["source"] + record.metrics["target"] + record.metrics["left_out"] == number_of(tmp_path)
+    assert set(found.predictor.predict(sorted((tmp_path / "flat").iterdir())[:4])) <= set("01234")
+
+
+def number_of(root: Path) -> int:
+    """Return how many images two domains hold."""
+    return sum(len(list((root / side).rglob("*.png"))) for side in ("source", "flat"))
 
 
 def test_what_a_user_gets_wrong_is_said_before_anything_is_computed(domains: Path, tmp_path: Path) -> None:
