@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.advice.adaptation_verdict import LIKELY, Basis, conclude
+from headstart.advice.adaptation_verdict import LIKELY, Basis, Choice, conclude
 from headstart.advice.adapting import Standing, agreed, choose, expected, standing, uneven, votes
 from headstart.errors import InternalError
 from headstart.evidence import Difference, softmax
@@ -156,6 +156,39 @@ def test_verdicts() -> None:
     assert hurts.transfer == "hurts" and "40 labelled target images" in hurts.rests_on
     open_ = conclude(standings, "coral", Basis(Difference(0.1, -0.1, 0.3), 0.3, 40, 500), margin=0.005)
     assert open_.transfer == "cannot_tell" and "Cannot tell" in open_.sentence
+
+
+def hurt(*standings: Standing) -> Choice:
+    """Return the verdict that thirty labels give, which must hand back the source's head."""
+    assert choose([SOURCE, *standings]) == "source_only"
+    return conclude([SOURCE, *standings], "source_only", Basis(Difference(0, 0, 0), 0.0, 30, 90), margin=0.005)
+
+
+def test_few_labels_against_what_is_agreed_on_show_that_adapting_hurts() -> None:
+    unsure, worse = Difference(-0.1, -0.3, 0.1), Difference(-0.2, -0.3, -0.1)
+    told = hurt(one("coral", corr_c=0.7, few=worse), one("tca", few=unsure))
+    assert (told.chosen, told.transfer) == ("source_only", "hurts")
+    assert told.sentence == (
+        "Adapting hurts: correlation alignment (CORAL), -20.0 points (90% interval -30.0 to -10.0) over the source's "
+        "head. The source's head is handed back."
+    )
+    assert told.reasons[0].startswith("Two witnesses agree") and "30 labelled target images" in told.rests_on
+    assert "Without these labels" in told.reasons[1] and told.rests_on in told.reasons[2]
+    # Not where the interval reaches the margin, or speaks of what is not agreed on.
+    inside = Difference(-0.1, -0.2, -0.004)
+    for open_ in ((one("coral", corr_c=0.7, few=inside),), (one("coral", few=unsure), one("tca", few=worse))):
+        assert hurt(*open_).transfer == "cannot_tell"
+    assert hurt(one("coral", corr_c=0.7, few=Difference(-0.2, None, None))).transfer == "cannot_tell"
+
+
+def test_few_labels_against_every_method_show_that_adapting_hurts() -> None:
+    worse, least = Difference(-0.2, -0.3, -0.1), Difference(-0.1, -0.15, -0.05)
+    told = hurt(one("coral", few=worse), one("tca", few=least), one("target_only"))
+    assert told.transfer == "hurts" and "the best of all methods, transfer component analysis (TCA)" in told.sentence
+    assert "-10.0 points (90% interval -15.0 to -5.0)" in told.sentence and len(told.reasons) == 1
+    assert "hurts: correlation alignment" in hurt(one("coral", few=worse)).sentence
+    # What the labels do not speak against may still be as good.
+    assert hurt(one("coral", few=worse), one("tca", few=Difference(-0.1, -0.2, 0.05))).transfer == "cannot_tell"
 
 
 def test_the_source_s_head_is_kept_with_a_reason() -> None:

@@ -118,6 +118,8 @@ def test_every_row_of_the_table(method) -> None:  # type: ignore[no-untyped-def]
         ("bbse", replace(COVARIATE, prior="different"), "refused", "P(X|Y)"),
         ("coral", replace(COVARIATE, feature_space="different"), "refused", "feature spaces"),
         ("shot", replace(COVARIATE, images=False), "refused", "network"),
+        ("l2sp", UNLABELLED, "assumes", "same classes"),
+        ("l2sp_towards_source", UNLABELLED, "refused", "target labels"),
     ],
 )
 def test_what_is_ruled_and_why(name: str, found: Situation, verdict: str, word: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,47 @@ def test_what_read_labels_is_called_an_oracle_everywhere(run: Path) -> None:
     page = draw(run).read_text()
     assert "Oracle.</strong>" in page and "Oracle: accuracy on the target" in page
     assert "## Test (oracle)" in adaptation_card(run)
+
+
+def unknown(n: int, **counts: int) -> Record:
+    """Return how many of fifty judged images are of classes that the source does not have."""
+    metrics, detail = {"n": n, "judged": 50}, {"counts": {**counts, EVIL: 1}}
+    return Record("oracle/left_out", "oracle_left_out", metrics=metrics, detail=detail, reads_target_labels=True)
+
+
+def test_classes_that_the_source_does_not_have_are_counted_and_named(run: Path) -> None:
+    journal = Journal(run / "records.jsonl")
+    verdict, some = journal.get("verdict"), unknown(7, wasp=6)
+    assert verdict is not None
+    said = "7 of the 50 judged images show classes that the source does not have (wasp 6, "
+    assert said in adapted_lines(verdict, oracle("coral"), some)[-1].plain
+    for record in (some, oracle("coral", "oracle/final"), oracle("source_only"), oracle("coral")):
+        journal.append(record)
+    page = draw(run).read_text()
+    assert said in page and EVIL not in page and said in adaptation_card(run) and EVIL not in adaptation_card(run)
+    many = adapted_lines(verdict, None, unknown(9, **{f"c{i}": 1 for i in range(8)}))[-1].plain
+    assert "c0 1" in many and "c4 1 and 4 more classes" in many
+
+
+def test_where_no_class_is_shared_the_oracle_says_so(run: Path) -> None:
+    journal = Journal(run / "records.jsonl")
+    journal.append(unknown(50, wasp=49))
+    said = "All 50 judged images show classes that the source does not have (wasp 49, "
+    page = draw(run).read_text()
+    assert said in page and "Oracle: accuracy" not in page and said in adaptation_card(run)
+
+
+def test_distances_stand_cut_by_cut_before_beside_after(run: Path) -> None:
+    journal = Journal(run / "records.jsonl")
+    assert "cut by cut" not in draw(run).read_text()
+    journal.append(Record("start", "start", detail={"distances": {"stem": 0.5, "top": 0.25}}))
+    trained = method("dan")
+    journal.append(replace(trained, detail=trained.detail | {"training": {}, "distances": {"stem": 0.125, "top": 0.0}}))
+    page = draw(run).read_text()
+    found = re.findall(
+        r">(Before|After \w+|stem|top|\d\.\d{3})<", page.partition("cut by cut")[2].partition("</table>")[0]
+    )
+    assert found == ["Before", "After dan", "stem", "0.500", "0.125", "top", "0.250", "0.000"]
 
 
 def test_the_card_says_that_nothing_was_tested(run: Path) -> None:

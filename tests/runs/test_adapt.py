@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from headstart import adapt
 from headstart.bundle.learned import learned_by
 from headstart.errors import DataError, HeadstartError, RunError
 from headstart.records import Journal, Record
 from headstart.runs.adapted import AdaptedRun
-from headstart.runs.methods import FITTED_ON
+from headstart.runs.fitted import Fitted
+from headstart.runs.methods import FITTED_ON, on_features
 from headstart.strategies import ADAPTATIONS
 
 Adapt = Callable[..., AdaptedRun]
@@ -96,6 +99,23 @@ def test_what_one_label_of_a_class_cannot_measure_is_not_told(domains: Path, tmp
     assert found.verdict.chosen in ("source_only", "coral")
 
 
+def test_few_labels_may_show_that_adapting_hurts(
+    domains: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def speaking(context: Any, both: Any, row: Any, start: Any) -> Fitted:
+        """Name the few labelled images rightly by the source's head, and wrongly by whatever adapts."""
+        fitted, y = on_features(context, both, row, start), both.target.few_y
+        few = np.eye(both.source.k)[y if row.name == "source_only" else (y + 1) % both.source.k]
+        return replace(fitted, arrays=lambda: {**fitted.arrays(), "few": few})
+
+    monkeypatch.setitem(FITTED_ON, "features", speaking)
+    found = run(domains, tmp_path / "run", labels=2, methods=("coral",))
+    verdict = found.verdict
+    assert (verdict.chosen, verdict.transfer) == ("source_only", "hurts")
+    assert verdict.sentence.startswith("Adapting hurts: ") and "-100.0 points (90% interval" in verdict.sentence
+    assert "Adapting hurts." in (found.folder / "report.html").read_text()
+
+
 def test_a_killed_run_goes_on_and_ends_the_same(
     plain: AdaptedRun, domains: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,8 +168,26 @@ def test_classes_of_one_side_are_named(domains: Path, tmp_path: Path) -> None:
     )
     notes = " ".join(found.records.get("domains").detail["notes"])  # type: ignore[union-attr]
     assert "The target has no 0" in notes and "The source has no zero" in notes
+    assert "Unlabelled images of these are adapted on" in notes
     assert found.predictor.classes == ("1", "2", "3", "4")
-    assert found.records.of("oracle")[0].detail["unknown"] > 0
+    left = found.to_json()["oracle_left_out"]
+    assert left["counts"] == {"zero": found.records.of("oracle")[0].detail["unknown"]} and left["n"] < left["judged"]
+
+
+def test_where_no_class_is_shared_the_oracle_says_so(domains: Path, tmp_path: Path) -> None:
+    for folder in (domains / "target").iterdir():
+        shutil.copytree(folder, tmp_path / "target" / f"the {folder.name}")
+    options: dict[str, Any] = {"backbone": "random/test_resnet", "size": 32, "methods": ("coral",)}
+    found = adapt(domains / "source", tmp_path / "target", tmp_path / "run", oracle=True, **options)
+    record = found.records.get("oracle/left_out")
+    assert record is not None and record.reads_target_labels and found.oracle == {}
+    assert record.metrics["n"] == record.metrics["judged"] == sum(record.detail["counts"].values())
+    assert set(record.detail["counts"]) <= {f"the {name}" for name in "01234"}
+    assert (
+        "All " in (found.folder / "README.md").read_text() and "(the 0 " in (found.folder / "report.html").read_text()
+    )
+    with pytest.raises(DataError, match="No class has the same name in the source"):
+        adapt(domains / "source", tmp_path / "target", tmp_path / "other", labels=1, **options)
 
 
 def test_too_few_target_images(domains: Path, tmp_path: Path) -> None:
@@ -157,6 +195,32 @@ def test_too_few_target_images(domains: Path, tmp_path: Path) -> None:
     shutil.copy(next((domains / "flat").iterdir()), tmp_path / "few")
     with pytest.raises(DataError, match="holds 1 images that can be read"):
         adapt(domains / "source", tmp_path / "few", tmp_path / "run", backbone="random/test_resnet", size=32)
+
+
+def test_an_empty_target_is_refused(domains: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty" / "0").mkdir(parents=True)
+    for options in ({}, {"labels": 1}):
+        with pytest.raises(DataError, match="There are no files in"):
+            run(domains, tmp_path / "run", str(tmp_path / "empty"), **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_of_every_size_and_mode_are_adapted_on(domains: Path, tmp_path: Path) -> None:
+    for side in ("source", "flat"):
+        for number, path in enumerate(sorted((domains / side).rglob("*.png"))):
+            mode, place = ("L", "RGBA", "P", "RGB")[number % 4], tmp_path / side / path.relative_to(domains / side)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.open(path).resize((8 + number % 5, 8 + number % 3)).convert(mode).save(place)
+    found = run(tmp_path, tmp_path / "run", "flat", methods=("coral",))
+    record = found.records.get("domains")
+    assert record is not None and record.metrics["broken"] == 0 and not record.detail["broken"]
+    assert record.metrics["source"] + record.metrics["target"] + record.metrics["left_out"] == number_of(tmp_path)
+    assert set(found.predictor.predict(sorted((tmp_path / "flat").iterdir())[:4])) <= set("01234")
+
+
+def number_of(root: Path) -> int:
+    """Return how many images two domains hold."""
+    return sum(len(list((root / side).rglob("*.png"))) for side in ("source", "flat"))
 
 
 def test_what_a_user_gets_wrong_is_said_before_anything_is_computed(domains: Path, tmp_path: Path) -> None:

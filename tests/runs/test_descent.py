@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from tests.runs.conftest import BACKBONE, Fit
+from torch import nn
 
 from headstart import adapt
+from headstart.backbones import load
 from headstart.bundle import Predictor
 from headstart.bundle.learned import LEARNED
 from headstart.errors import BundleError
+from headstart.objectives import L2SP
 from headstart.report import wording
 from headstart.runs import deciding
 from headstart.runs.descent import race
 from headstart.runs.run import Run
+from headstart.strategies import table
 
 
 def hand_back_all(patch: pytest.MonkeyPatch) -> None:
@@ -36,6 +43,42 @@ def test_a_run_competes_with_what_it_started_from(finished: Path) -> None:
     assert race([finished, finished], ["packaged/*"]) == [f"run:{finished}", "packaged/*"]
     with pytest.raises(BundleError, match="no folder"):
         race([finished / "absent"], ())
+
+
+@pytest.mark.slow
+def test_of_two_earlier_runs_the_one_that_helps_is_trained_towards_its_own_weights(
+    small_fit: Fit, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[dict[str, torch.Tensor]] = []
+
+    class Noting(L2SP):
+        def __init__(self, source: nn.Module) -> None:
+            super().__init__(source)
+            starts.append(self.source)
+
+    monkeypatch.setattr(table, "L2SP", Noting)
+    blind, good = (rescaled(finished, tmp_path / name, by) for name, by in (("blind", 0.0), ("good", 1.25)))
+    # A budget that leaves no time for cards, and another network than the one that both runs started from.
+    run = small_fit(tmp_path / "run", backbones=[f"run:{good}"], runs=[blind, good], strategy="l2sp", budget=60)
+    found = {record.backbone: record.metrics["value"] for record in run.records.of("probed")}
+    assert list(found) == [f"run:{blind}", f"run:{good}"] and found[f"run:{blind}"] < 0.4 < found[f"run:{good}"]
+    candidate = run.records.get("candidate/l2sp")
+    assert candidate is not None and candidate.backbone == f"run:{good}"
+    weights = {f"backbone.network.{n}": p for n, p in load(f"run:{good}", size=32).network.named_parameters()}
+    for start in starts:
+        assert start.keys() == weights.keys() and all(torch.equal(start[name], weights[name]) for name in weights)
+    before = dict(load(BACKBONE, size=32).network.named_parameters())
+    assert starts and any(not torch.equal(p, before[n.removeprefix("backbone.network.")]) for n, p in weights.items())
+    assert [record.detail["run"] for record in run.records if record.what == "source"] == [str(blind), str(good)]
+
+
+def rescaled(run: Path, to: Path, by: float) -> Path:
+    """Return a copy of a run, the weights of whose first convolution are so many times as large."""
+    shutil.copytree(run, to)
+    state = load_file(to / "model.safetensors")
+    first = next(name for name in state if name.startswith("backbone.network.") and state[name].dim() == 4)
+    save_file(state | {first: by * state[first]}, to / "model.safetensors")
+    return to
 
 
 @pytest.mark.slow

@@ -10,12 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from headstart import adapt
+from headstart.backbones import Transferred, load
 from headstart.bundle.learned import learned_by
+from headstart.data import survey
 from headstart.errors import BackboneError, OptionError
+from headstart.evidence.distance import discrepancy
 from headstart.evidence.label_free import VALIDATORS
+from headstart.problem import read_labelled
 from headstart.records import Journal, Record
+from headstart.records.arrays import read_arrays
 from headstart.runs import choosing, networks
 from headstart.runs.adapted import AdaptedRun
 from headstart.runs.two_domains import SourceImages
@@ -73,6 +80,40 @@ def test_each_is_judged_like_the_others(every: AdaptedRun, name: str) -> None:
     assert record.recipe.get("epochs", 1) == 1 and not record.reads_target_labels
     assert 0 <= every.oracle[name]["value"] <= 1
     assert (every.folder / "work" / f"network-{name}.safetensors").exists()
+
+
+def test_distances_after_training_are_those_of_the_kept_networks(
+    every: AdaptedRun, domains: Path, tmp_path: Path
+) -> None:
+    parts, start = json.loads((every.folder / "split.json").read_text()), every.records.get("start")
+    assert start is not None
+    before = start.detail["distances"]
+
+    def pooled(side: str, part: str, network: str) -> dict[str, np.ndarray]:
+        """Return features at every cut, by a network that was kept, of images that lie in the folder."""
+        domain, arrays = (
+            read_labelled(domains / side).x,
+            read_arrays(every.folder / f"work/network-{network}.safetensors"),
+        )
+        rows = [i for i in range(len(domain)) if domain.label_of(i) in parts[side][part]]
+        pixels = survey(domain, 32, cache=tmp_path, progress=lambda *_: None).pixels(np.array(rows))
+        backbone = load("random/test_resnet", size=32)
+        model = Transferred(backbone, nn.Linear(backbone.widths["top"], 5))
+        assert arrays is not None
+        model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays[0].items()})
+        with torch.inference_mode():
+            found = model.eval().backbone(backbone.preprocessing.tensor(pixels))
+        return dict(zip(backbone.cuts, (z.numpy() for z in found), strict=True))
+
+    for record in every.records.of("method"):
+        assert record.detail.get("distances", {}).keys() == (before.keys() if "training" in record.detail else set())
+        assert all(np.isfinite(value) for value in record.detail.get("distances", {}).values())
+    # Where statistics alone are the target's, the source passes through the network that it began with.
+    for name, own in {"dan": "dan", "adabn": "finetuned_source"}.items():
+        source, target = pooled("source", "train", own), pooled("target", "adapted", name)
+        after = every.records.get(f"method/{name}").detail["distances"]  # type: ignore[union-attr]
+        assert after == pytest.approx({cut: discrepancy(source[cut], target[cut]) for cut in before}, abs=1e-3)
+        assert after["top"] != pytest.approx(before["top"], abs=1e-3)
 
 
 def test_all_were_told_apart_and_no_checkpoint_is_left(every: AdaptedRun) -> None:

@@ -58,17 +58,41 @@ def conclude(standings: Sequence[Standing], chosen: str, basis: Basis, *, margin
     rests_on = _rests_on(basis)
     preferred = votes(standings)
     if chosen == SOURCE:
-        return _kept_source(standings, preferred, rests_on, labels=basis.labels)
+        return _hurts(standings, basis, margin) or _kept_source(standings, preferred, rests_on, labels=basis.labels)
     transfer = _transfer(basis, margin)
     said = {"helps": "Adapting helps", "neutral": "Adapting makes no difference", "hurts": "Adapting hurts"}
     word = said.get(transfer, LIKELY if _likely(basis, margin) else "Cannot tell whether adapting helps")
-    sentence = f"{word}: {ADAPTATIONS[chosen].title}, {_points(basis)} over the source's head. It is handed back."
+    points = _points(basis.gain, labels=basis.labels)
+    sentence = f"{word}: {ADAPTATIONS[chosen].title}, {points} over the source's head. It is handed back."
     reasons = [f"The interval rests on {rests_on}.", _bound(basis), _agreement(chosen, preferred)]
     if any(one.name == chosen for one in agreed(standings)):
         reasons.insert(0, _witnesses(standings, chosen))
     if not basis.labels:
         reasons += _assumed(standings)
     return Choice(chosen, transfer, sentence, tuple(reasons), rests_on)
+
+
+def _hurts(standings: Sequence[Standing], basis: Basis, margin: float) -> Choice | None:
+    """The verdict where the few labels show that adapting hurts; None where they do not.
+
+    They show it of what the witnesses agree on, or else of every method that was measured on them. The intervals
+    hold for all methods at once, so that the best of them may be named.
+    """
+    few = {one.name: one.few for one in standings if one.few is not None}
+    worse = {name: found for name, found in few.items() if found.high is not None and found.high < -margin}
+    witnessed = next((one.name for one in agreed(standings)), "")
+    reasons = [f"The interval rests on {_rests_on(basis)}."]
+    if witnessed in worse:
+        name, told = witnessed, ADAPTATIONS[witnessed].title
+        reasons = [_witnesses(standings, name), "Without these labels it would be handed back.", *reasons]
+    elif worse and len(worse) == len(few):
+        name = max(worse, key=lambda one: worse[one].value)
+        told = ("the best of all methods, " if len(few) > 1 else "") + ADAPTATIONS[name].title
+    else:
+        return None
+    points = _points(worse[name], labels=basis.labels)
+    sentence = f"Adapting hurts: {told}, {points} over the source's head. The source's head is handed back."
+    return Choice(SOURCE, "hurts", sentence, tuple(reasons), _rests_on(basis))
 
 
 def _kept_source(
@@ -157,10 +181,9 @@ def _bound(basis: Basis) -> str:
     )
 
 
-def _points(basis: Basis) -> str:
-    gain = basis.gain
+def _points(gain: Difference, *, labels: int) -> str:
     value = f"{100 * gain.value:+.1f} points"
     if gain.low is None or gain.high is None:
         return f"{value} (no interval)"
-    what = f"{LEVEL:.0%} interval" if basis.labels else f"expected, {LEVEL:.0%} of built cases"
+    what = f"{LEVEL:.0%} interval" if labels else f"expected, {LEVEL:.0%} of built cases"
     return f"{value} ({what} {100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

@@ -163,20 +163,23 @@ _ROWS: tuple[tuple[str, str, Family, tuple[str, ...]], ...] = (
     ("pseudo_labels", "pseudo-labels", "parameter", _SELF),
     ("mean_teacher", "mean teacher", "parameter", _SELF),
     ("shot", "SHOT", "parameter", (*_SELF, "same P(Y)")),
+    ("l2sp", "L2-SP on the source alone", "parameter",
+     ("images", "one feature space", "source labels", "shared classes", "same P(Y|X)")),
     ("finetune", "fine-tuning", "parameter", _LABELLED),
-    ("l2sp", "L2-SP", "parameter", _LABELLED),
+    ("l2sp_towards_source", "L2-SP towards the source", "parameter", _LABELLED),
 )  # fmt: skip
 
 _PAPERS = {
     "bbse": "Lipton et al. 2018, Saerens et al. 2002",
     "manifold_alignment": "Wang & Mahadevan 2011",
     "finetune": "Yosinski et al. 2014",
+    "l2sp_towards_source": ADAPTATIONS["l2sp"].paper,
 } | {row.name: row.paper for row in ADAPTATIONS.values()}
 
 METHODS: dict[str, Method] = {
     name: Method(name, title, family, _PAPERS[name], needs) for name, title, family, needs in _ROWS
 }
-"""Under the names of `headstart adapt --method`, where that has them."""
+"""Under the names of `headstart adapt --method`, where that has them; others are done by `fit`, or by no command."""
 
 
 def rule(method: Method, found: Situation) -> Ruling:

@@ -24,7 +24,7 @@ def print_adapted(terminal: Terminal, run: AdaptedRun, *, as_json: bool) -> None
 
     verdict, oracle = run.records.get("verdict"), run.records.of("oracle")
     assert verdict is not None
-    lines = adapted_lines(verdict, run.records.get("oracle/final"))
+    lines = adapted_lines(verdict, run.records.get("oracle/final"), run.records.get("oracle/left_out"))
     if terminal.tables:
         terminal.console.print(methods_table(run.records.of("method"), verdict, oracle))
         terminal.console.print(Panel(Group(*lines), title="Verdict", title_align="left", padding=(1, 2)))

@@ -19,6 +19,7 @@ SECTIONS = (
     ("domains", "The two domains", adapted.domains),
     ("predicted", "What the model says of target images", adapted.predicted),
 )
+ORACLE = "## Test (oracle)\n\n"
 
 
 def draw_adaptation(run: Path) -> Path:
@@ -63,6 +64,7 @@ def read_adaptation(folder: Path) -> Told:
     return Told(
         folder=folder,
         oracle_final=journal.get("oracle/final"),
+        left_out=journal.get("oracle/left_out"),
         methods=tuple(journal.of("method")),
         oracle={record.strategy: record for record in journal.of("oracle")},
         **single,
@@ -112,7 +114,9 @@ def _below(chosen: Record) -> str:
 
 
 def _judged(told: Told) -> str:
-    found = told.oracle_final
+    found, unknown = told.oracle_final, plain(adapted.left_out(told.left_out)) if told.left_out else ""
+    if found is None and unknown:
+        return f"{ORACLE}{unknown}"
     if found is None:
         return (
             "## Test\n\nNothing of the target was tested: its labels were not given. What the verdict rests on: "
@@ -120,7 +124,7 @@ def _judged(told: Told) -> str:
         )
     value = f"{wording.metric(told.metric)} {wording.estimate(found.metrics)}"
     n = wording.plural(found.metrics["n"], "image")
-    return f"## Test (oracle)\n\nOn {n} of the target that nothing was adapted to or chosen by: {value}."
+    return f"{ORACLE}On {n} of the target that nothing was adapted to or chosen by: {value}. {unknown}".rstrip()
 
 
 def _data(told: Told) -> str:

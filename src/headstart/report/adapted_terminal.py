@@ -11,7 +11,7 @@ from rich.text import Text
 from headstart.evidence.label_free import VALIDATORS
 from headstart.records import Record
 from headstart.report import wording
-from headstart.report.sections.adapted import PARTS
+from headstart.report.sections.adapted import PARTS, left_out
 from headstart.report.terminal import TONE
 
 TRANSFER = {
@@ -55,8 +55,13 @@ def methods_table(methods: Sequence[Record], verdict: Record, oracle: Sequence[R
     return Group(table, *(Text(note, style="dim") for note in notes))
 
 
-def adapted_lines(verdict: Record, final: Record | None) -> list[Text]:
-    """The verdict, a line each: what a pipe gets; and, where labels were read, what the model is worth by them."""
+def adapted_lines(verdict: Record, final: Record | None, unknown: Record | None = None) -> list[Text]:
+    """The verdict, a line each: what a pipe gets; and, where labels were read, what the model is worth by them.
+
+    Parameters
+    ----------
+    final, unknown : ``oracle/final`` and ``oracle/left_out``, of a run that has them.
+    """
     lines = [Text(str(verdict.detail["sentence"]), style="bold")]
     lines += [Text(f"– {reason}") for reason in verdict.detail["reasons"]]
     word = str(verdict.detail["transfer"])
@@ -66,6 +71,8 @@ def adapted_lines(verdict: Record, final: Record | None) -> list[Text]:
         gain = wording.points(final.metrics["gain"], final.metrics["gain_low"], final.metrics["gain_high"])
         over = "" if verdict.strategy == "source_only" else f", {gain} over the source's head"
         lines.append(Text(f"Oracle: {wording.estimate(final.metrics)} over {n}{over}."))
+    if unknown is not None:
+        lines.append(Text(left_out(unknown)))
     return lines
 
 

@@ -35,8 +35,8 @@ class AdaptedRun(RunFolder):
 
     def to_json(self) -> dict[str, Any]:
         """The run as one document."""
-        keys = ("verdict", "domains", "start", "spent", "final", "oracle/final")
-        verdict, domains, start, spent, final, truth = (self.records.get(key) for key in keys)
+        keys = ("verdict", "domains", "start", "spent", "final", "oracle/final", "oracle/left_out")
+        verdict, domains, start, spent, final, truth, unknown = (self.records.get(key) for key in keys)
         return {
             "run": str(self.folder),
             "report": str(self.report),
@@ -46,6 +46,7 @@ class AdaptedRun(RunFolder):
                 for r in self.records.of("method")
             ],
             "oracle": self.oracle,
+            "oracle_left_out": {**unknown.metrics, **unknown.detail} if unknown else None,
             "handed_back": {"agreement": final.metrics["agreement"], "oracle": truth.metrics if truth else None}
             if final
             else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -124,7 +125,8 @@ def judge_final(context: Context, both: Both, model: Transferred, *, chosen: str
 def open_oracle(context: Context, both: Both, sealed: Sealed, *, chosen: str) -> None:
     """What each method is really worth on the judged images; the records ``oracle/<method>``, and ``oracle/final``.
 
-    They come after the verdict, and say that they have read the target's labels.
+    They come after the verdict, and say that they have read the target's labels. No method can be right on images of
+    classes that the source does not have: ``oracle/left_out`` counts them, and stands alone where all are such.
     """
     if context.journal.get("oracle/source_only") is not None:
         for record in context.journal.of("oracle"):
@@ -135,6 +137,8 @@ def open_oracle(context: Context, both: Both, sealed: Sealed, *, chosen: str) ->
     known = np.array([name in classes for name in names])
     y = np.array([classes.index(name) for name in names if name in classes], dtype=np.int64)
     groups = both.target.groups[both.target.judged][known]
+    if not known.all() and context.journal.get("oracle/left_out") is None:
+        context.note(_left_out(context, both, [name for name in names if name not in classes]))
     if not len(y):
         return
     source = _predicted(context, SOURCE)["judged"][known].argmax(1)
@@ -146,6 +150,20 @@ def open_oracle(context: Context, both: Both, sealed: Sealed, *, chosen: str) ->
     for name in methods:
         predicted = _predicted(context, name)["judged"][known].argmax(1)
         context.note(_oracle(context, both, name, y, predicted, source, groups, unknown=int((~known).sum())))
+
+
+def _left_out(context: Context, both: Both, names: Sequence[str]) -> Record:
+    """The judged images of classes that the source does not have, by these names."""
+    return Record(
+        "oracle/left_out",
+        "oracle_left_out",
+        data=both.fingerprint,
+        part="judged",
+        seed=context.options.seed,
+        metrics={"n": len(names), "judged": len(both.target.judged)},
+        detail={"counts": dict(sorted(Counter(names).items()))},
+        reads_target_labels=True,
+    )
 
 
 def _oracle(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbones import Transferred
+from headstart.evidence.distance import MOST as COMPARED
 from headstart.features import Features
 from headstart.runs.pairing import Both
 from headstart.shallow import Probe, evenly
@@ -53,6 +54,8 @@ class Fitted:
     weights : how much each source image counted, or None.
     recipe : the settings.
     training : of a row that trains, for the record: what it began with, its images, its curve and its seconds.
+    distances : of a row that trains, makes how far apart the domains are at every cut of its network, `compared_rows`
+        of each; None where the network is as it was.
     """
 
     model: Callable[[], Transferred]
@@ -61,9 +64,20 @@ class Fitted:
     weights: np.ndarray | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    distances: Callable[[], dict[str, float]] | None = None
 
 
 def scored_rows(both: Both, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Training images of the source and adapted ones of the target that all methods are scored on: `MOST` of each."""
     ours = evenly(both.source.split.train, both.source.y, MOST)
     return ours, np.sort(np.random.default_rng(seed).permutation(both.target.adapted)[:MOST])
+
+
+def compared_rows(both: Both) -> tuple[np.ndarray, np.ndarray]:
+    """Training images of the source and adapted ones of the target between which distances at the cuts are told.
+
+    They are those that `discrepancy` would take of all: the same before and after a training, and few to pass.
+    """
+    parts = both.source.split.train, both.target.adapted
+    ours, theirs = (rows[np.linspace(0, len(rows) - 1, min(COMPARED, len(rows))).astype(int)] for rows in parts)
+    return ours, theirs

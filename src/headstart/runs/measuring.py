@@ -55,6 +55,7 @@ def measure_method(context: Context, both: Both, row: Adaptation, start: Start) 
         "predictions": path,
         "few": _on_few(context, both, arrays["few"]),
         **({"training": dict(fitted.training)} if fitted.training else {}),
+        **({"distances": fitted.distances()} if fitted.distances else {}),
     }
     record = Record(
         f"method/{row.name}",

@@ -22,10 +22,11 @@ from headstart.data.domains import UnlabelledBatches
 from headstart.errors import BackboneError
 from headstart.evidence import softmax
 from headstart.evidence.distance import MOST as COMPARED
+from headstart.evidence.distance import discrepancy
 from headstart.records.arrays import read_arrays, write_arrays
 from headstart.runs.adapting import adapt_network, head_first
 from headstart.runs.context import Context
-from headstart.runs.fitted import Fitted, Start, scored_rows
+from headstart.runs.fitted import Fitted, Start, compared_rows, scored_rows
 from headstart.runs.options import Adapting
 from headstart.runs.pairing import Both
 from headstart.runs.two_domains import SourceImages, TargetImages
@@ -79,8 +80,17 @@ def on_images(context: Context, both: Both, row: Adaptation, start: Start) -> Fi
     def arrays() -> dict[str, np.ndarray]:
         return _passed(context, both, model, own())
 
+    def distances() -> dict[str, float]:
+        ours, theirs = compared_rows(both)
+        source, target = (
+            _pooled(context, own(), both.source.survey, ours),
+            _pooled(context, model, both.target.survey, theirs),
+        )
+        return {cut: discrepancy(source[cut], target[cut]) for cut in model.backbone.cuts}
+
     told = dict(told)
-    return Fitted(lambda: model, arrays, "+".join(model.cuts), recipe=told.pop("recipe"), training=told)
+    cut, recipe = "+".join(model.cuts), told.pop("recipe")
+    return Fitted(lambda: model, arrays, cut, recipe=recipe, training=told, distances=distances)
 
 
 def _trained(context: Context, both: Both, row: DeepAdaptation, backbone: str) -> tuple[Transferred, dict[str, Any]]:
@@ -146,11 +156,19 @@ def _passed(context: Context, both: Both, model: Transferred, own: Transferred) 
     }
 
 
+def _pooled(context: Context, model: Transferred, looked: Survey, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Pooled features ``(n, d)`` of images at every cut of a network."""
+    with torch.inference_mode():
+        passed = [model.backbone(batch.x) for batch in _batches(context, model, looked, rows).in_order()]
+    return {
+        cut: torch.cat(parts).float().cpu().numpy()
+        for cut, parts in zip(model.backbone.cuts, zip(*passed, strict=True), strict=True)
+    }
+
+
 def _outputs(context: Context, model: Transferred, looked: Survey, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities ``(n, k)`` and features ``(n, d)`` of images, by a network."""
-    prepare = partial(model.backbone.preprocessing.tensor, device=context.device)
-    images = UnlabelledBatches(looked.pixels, prepare, rows, BATCH)
-    head = model.head
+    images, head = _batches(context, model, looked, rows), model.head
     assert isinstance(head, nn.Linear)
     shares, z = [np.empty((0, head.out_features))], [np.empty((0, head.in_features), np.float32)]
     with torch.inference_mode():
@@ -159,3 +177,8 @@ def _outputs(context: Context, model: Transferred, looked: Survey, rows: np.ndar
             shares.append(softmax(head(features).double().cpu().numpy()))
             z.append(features.float().cpu().numpy())
     return np.concatenate(shares), np.concatenate(z)
+
+
+def _batches(context: Context, model: Transferred, looked: Survey, rows: np.ndarray) -> UnlabelledBatches:
+    prepare = partial(model.backbone.preprocessing.tensor, device=context.device)
+    return UnlabelledBatches(looked.pixels, prepare, rows, BATCH)

@@ -141,7 +141,10 @@ def _restricted(source: Labelled, sealed: Sealed) -> tuple[Labelled, list[str]]:
     if ours:
         notes.append(f"The target has no {_some(ours)}: source images of these were left out.")
     if theirs:
-        notes.append(f"The source has no {_some(theirs)}: the model cannot name these, and gives them another name.")
+        notes.append(
+            f"The source has no {_some(theirs)}: the model cannot name these, and gives them another name. Unlabelled "
+            "images of these are adapted on like all others, as nobody knows which they are."
+        )
     if near := label_spaces(ours, theirs).near:
         pairs = ", ".join(f"{a} = {b}" for a, b in near)
         notes.append(

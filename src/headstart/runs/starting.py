@@ -14,7 +14,7 @@ from headstart.evidence.distance import discrepancy
 from headstart.features import Features, extract
 from headstart.records import Record
 from headstart.runs.context import Context
-from headstart.runs.fitted import Start
+from headstart.runs.fitted import Start, compared_rows
 from headstart.runs.methods import shift_of
 from headstart.runs.pairing import Both
 from headstart.runs.probing import head_rows, probe
@@ -70,13 +70,8 @@ def _record(context: Context, both: Both, found: Sequence[Features], head: Probe
 
 def _distances(both: Both, source: Features, target: Features) -> dict[str, float]:
     """How far apart the domains are at every cut, before anything is adapted."""
-    ids = [
-        [looked.ids[i] for i in rows]
-        for looked, rows in (
-            (both.source.survey, both.source.split.train),
-            (both.target.survey, both.target.adapted),
-        )
-    ]
+    looked = both.source.survey, both.target.survey
+    ids = [[one.ids[i] for i in rows] for one, rows in zip(looked, compared_rows(both), strict=True)]
     return {cut: discrepancy(source.of(cut, ids[0]), target.of(cut, ids[1])) for cut in source.cuts}
 
 

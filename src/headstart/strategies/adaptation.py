@@ -29,8 +29,6 @@ class Adaptation:
     on_features : `Shift` → `Adapted`; None where it trains.
     training : how it trains; None on stored features.
     reads_few : needs the few labelled target images (`--labels`); a row that does not need them never sees them.
-    reads_source : needs the source's images, not only a model of it.
-    shares_labels : assumes that both domains have the same classes.
     needs_pot : whether POT does the work.
     automatic : whether it may be chosen without labels. Not where its head is tuned in a space of its own, so that
         how sure it is cannot be compared; nor where a training lowers what the validators measure.
@@ -44,8 +42,6 @@ class Adaptation:
     on_features: Callable[[Shift], Adapted] | None = None
     training: DeepAdaptation | None = None
     reads_few: bool = False
-    reads_source: bool = True
-    shares_labels: bool = True
     needs_pot: bool = False
     automatic: bool = True
 
@@ -74,8 +70,6 @@ def _trained(row: DeepAdaptation) -> Adaptation:
         row.paper,
         fitted_on="images",
         training=row,
-        reads_source=row.sees_source,
-        shares_labels=row.sees_target,
         automatic=row.kind != "self-training",
     )
 
@@ -89,7 +83,6 @@ ADAPTATIONS: dict[str, Adaptation] = {
             "baseline",
             "",
             on_features=adapt.source_only,
-            shares_labels=False,
         ),
         Adaptation(
             "target_only",
@@ -99,7 +92,6 @@ ADAPTATIONS: dict[str, Adaptation] = {
             on_features=adapt.target_only,
             reads_few=True,
             automatic=False,
-            reads_source=False,
         ),
         Adaptation(
             "density_ratio",
@@ -177,7 +169,6 @@ ADAPTATIONS: dict[str, Adaptation] = {
             on_features=adapt.towards_source,
             reads_few=True,
             automatic=False,
-            reads_source=False,
         ),
         *map(_trained, DEEP_ADAPTATIONS.values()),
     )

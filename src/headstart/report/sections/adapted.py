@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.evidence.distance import MOST
 from headstart.evidence.label_free import VALIDATORS
 from headstart.records import Record
 from headstart.report import again, wording
@@ -22,6 +23,8 @@ PARTS = {
     "few": "of the target, labelled",
 }
 """The parts of both domains in words."""
+NAMED = 5
+"""Classes of the target alone that a note names, at most."""
 KINDS = {"helps": "Adapting helps", "neutral": "Neutral", "hurts": "Adapting hurts", "cannot_tell": "Cannot tell"}
 
 
@@ -41,6 +44,7 @@ class Told:
     spent: Record | None
     final: Record | None
     oracle_final: Record | None
+    left_out: Record | None
 
     @property
     def chosen(self) -> str:
@@ -135,6 +139,7 @@ def methods(told: Told) -> dict[str, Any] | None:
         "few": wording.count(parts["few"]) if parts.get("few") else "",
         "judged": wording.count(parts.get("judged")),
         "oracle": bool(told.oracle),
+        "left_out": left_out(told.left_out) if told.left_out else "",
         "metric": wording.metric(told.metric),
         "trained": any("training" in record.detail for record in told.methods),
         "handed_trained": chosen is not None and "training" in chosen.detail,
@@ -168,6 +173,17 @@ def _row(told: Told, record: Record, preferred: list[str]) -> dict[str, Any]:
     }
 
 
+def left_out(record: Record) -> str:
+    """How many judged images show classes that the source does not have, and which."""
+    n, judged, counts = record.metrics["n"], record.metrics["judged"], record.detail["counts"]
+    named = ", ".join(f"{name} {wording.count(found)}" for name, found in list(counts.items())[:NAMED])
+    more = f" and {len(counts) - NAMED} more classes" if len(counts) > NAMED else ""
+    what = f"show classes that the source does not have ({named}{more})"
+    if n == judged:
+        return f"All {wording.count(n)} judged images {what}: their labels can measure nothing."
+    return f"{wording.count(n)} of the {wording.plural(judged, 'judged image')} {what}: the oracle leaves them out."
+
+
 def domains(told: Told) -> dict[str, Any] | None:
     """Images of both, how many there are, and where they lie."""
     if told.domains is None:
@@ -188,16 +204,23 @@ def domains(told: Told) -> dict[str, Any] | None:
         "source": pictured["source"],
         "target": pictured["target"],
         "figure": figure(lambda width: clouds(planes, name="clouds", title=title, width=width)) if planes else "",
-        "notes": [*told.domains.detail["notes"], *_distances(told)],
+        "distances": _distances(told),
+        "notes": list(told.domains.detail["notes"]),
     }
 
 
-def _distances(told: Told) -> list[str]:
+def _distances(told: Told) -> dict[str, Any] | None:
+    """How far apart the domains are at each cut: before anything is adapted, and after each training."""
     before = told.start.detail.get("distances") if told.start else None
     if not before:
-        return []
-    listed = ", ".join(f"{cut} {value:.2f}" for cut, value in before.items())
-    return [f"Distance between the domains at each cut, before anything is adapted: {listed}."]
+        return None
+    after = [record for record in told.methods if record.detail.get("distances")]
+    found = [before, *(record.detail["distances"] for record in after)]
+    return {
+        "methods": [record.strategy for record in after],
+        "most": MOST,
+        "rows": [{"cut": cut, "values": [wording.decimal(one.get(cut)) for one in found]} for cut in before],
+    }
 
 
 def predicted(told: Told) -> dict[str, Any] | None:
