@@ -176,14 +176,14 @@ def _data_record(material: Material, posed: Posed, online: OnlineProbe | None, *
         "data",
         "material",
         data=material.fingerprint,
-        metrics={"images": len(looked), "broken": len(looked.broken), "used": int(material.usable.sum())},
+        metrics={"images": len(looked), "broken": len(material.broken), "used": int(material.usable.sum())},
         cost={"seconds": seconds, "images": len(looked)},
         detail={
             "root": str(domain.root or domain.name),
             "sets": posed.told,
             "sequences": list(material.frames.names) if material.frames else [],
             "probe": online.prepared.fingerprint if online else "",
-            "broken": [{"path": domain.label_of(i), "reason": why} for i, why in looked.broken[:LISTED]],
+            "broken": [{"path": path, "reason": why} for path, why in material.broken[:LISTED]],
             "notes": list(material.notes),
         },
     )
