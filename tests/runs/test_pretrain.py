@@ -117,25 +117,44 @@ def check(found: PretrainedRun) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("by", "options"), [("rotation", {}), ("exemplar", {"classes": 60, "clusters": 20})])
-@pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.parametrize(
+    ("by", "options", "epochs", "epoch"),
+    [
+        ("rotation", {}, 4, 1),
+        ("rotation", {}, 4, 2),
+        ("exemplar", {"classes": 60, "clusters": 20}, 4, 1),
+        ("exemplar", {"classes": 60, "clusters": 20}, 4, 2),
+        ("slow", {}, 2, 1),
+        ("egomotion", {"poses": "poses.csv"}, 2, 1),
+        ("simclr", {}, 2, 1),
+    ],
+)
 def test_an_interrupted_pretraining_ends_with_the_same_bits(
-    by: str, options: dict[str, Any], epoch: int, _digits: Path, tmp_path: Path
+    by: str, options: dict[str, Any], epochs: int, epoch: int, frames: Path, _digits: Path, tmp_path: Path
 ) -> None:
-    whole = run(_digits, tmp_path / "whole", by, epochs=4, **options)
+    if SURROGATES[by].extra:
+        pytest.importorskip("lightly")
+    data = frames / "images" if by in ("slow", "egomotion") else _digits
+    asked = options | {"epochs": epochs} | ({"poses": frames / options["poses"]} if "poses" in options else {})
+    whole = run(data, tmp_path / "whole", by, **asked)
 
     def stop(stage: str, done: int, total: int) -> None:
-        if stage.startswith("pretraining") and done > epoch * total / 4 + 1:
+        if stage.startswith("pretraining") and done > epoch * total / epochs + 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(_digits, tmp_path / "halved", by, epochs=4, progress=stop, **options)
+        run(data, tmp_path / "halved", by, progress=stop, **asked)
     assert not (tmp_path / "halved" / "config.json").exists()
-    resumed = run(_digits, tmp_path / "halved", by, epochs=4, **options)
-    one, other = (load_file(found.folder / "model.safetensors") for found in (whole, resumed))
-    assert one.keys() == other.keys()
-    assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert Journal(tmp_path / "halved" / "records.jsonl").get(f"epoch/{epoch}") is not None
+    resumed = run(data, tmp_path / "halved", by, **asked)
+    assert same_weights(whole, resumed)
     assert [r.metrics for r in whole.records.of("epoch")] == [r.metrics for r in resumed.records.of("epoch")]
+
+
+def same_weights(one: PretrainedRun, other: PretrainedRun) -> bool:
+    """Whether two networks agree bit for bit."""
+    a, b = (load_file(found.folder / "model.safetensors") for found in (one, other))
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
 def test_a_finished_run_is_told_again_and_another_question_refused(done: PretrainedRun, _digits: Path) -> None:
