@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.numpy import load_file
 
 from headstart import fit, pretrain
@@ -155,6 +155,19 @@ def same_weights(one: PretrainedRun, other: PretrainedRun) -> bool:
     """Whether two networks agree bit for bit."""
     a, b = (load_file(found.folder / "model.safetensors") for found in (one, other))
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_nothing_is_chosen_by_the_probe(_digits: Path, tmp_path: Path) -> None:
+    """A network that is watched on other images ends with the weights of one that nobody watched."""
+    for path in _digits.rglob("*.png"):
+        place = tmp_path / "others" / path.relative_to(_digits)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        ImageOps.invert(Image.open(path)).save(place)
+    watched = run(_digits, tmp_path / "watched", probe=tmp_path / "others", epochs=1)
+    alone = run(_digits, tmp_path / "alone", epochs=1)
+    assert all("probe" in record.metrics for record in watched.records.of("epoch"))
+    assert watched.records.get("data").metrics["used"] == alone.records.get("data").metrics["used"]
+    assert same_weights(watched, alone)
 
 
 def test_a_finished_run_is_told_again_and_another_question_refused(done: PretrainedRun, _digits: Path) -> None:
