@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,22 @@ def test_bins_hold_what_a_motion_is_and_not_its_rounding() -> None:
     assert len(np.unique(y[:, 1])) == 7
     with pytest.raises(DataError, match="only action is ahead"):
         surrogates._binned([Motions(("action",), np.zeros((5, 1)), ("ahead", "left"))])
+
+
+def test_actions_are_learned_from(frames: Path, tmp_path: Path) -> None:
+    """An action for each frame: how far the next one is away."""
+    rows = [line.split(",") for line in (frames / "poses.csv").read_text().splitlines()[1:]]
+    apart = [int(after[1]) - int(before[1]) for before, after in pairwise(rows)]
+    named = ["still" if one == 0 else "slow" if one < 3 else "fast" for one in [*apart, 0]]
+    lines = [f"{row[0]},{action}" for row, action in zip(rows, named, strict=True)]
+    (tmp_path / "actions.csv").write_text("frame,action\n" + "\n".join(lines) + "\n")
+    found = run(frames / "images", tmp_path / "run", "egomotion", poses=tmp_path / "actions.csv", epochs=1)
+    sets = found.records.get("data").detail["sets"]
+    assert sets["axes"] == ["action"] and sets["bins"] == [3]
+    commonest = max(named.count(one) for one in set(named)) / len(named)
+    assert found.records.get("epoch/1").metrics["chance"] == pytest.approx(commonest, abs=0.05)
+    shown = {one["answer"] for one in found.records.get("shown").detail["sets"]}
+    assert shown <= {"still", "slow", "fast"}
 
 
 def test_too_few_distant_frames_leave_no_question_and_no_traceback(frames: Path, tmp_path: Path) -> None:
