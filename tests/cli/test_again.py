@@ -72,6 +72,7 @@ def test_a_pretraining(backbone: str, begun: tuple[str, str]) -> None:
     assert (told["architecture"], told["start"]) == begun
     assert (str(told["probe"]), told["every"], told["apart"], told["seen"]) == ("p q", 2, 10, 500)
     assert (told["budget"], told["by"], told["epochs"]) == ("90s", "slow", None)
+    assert again.pretrain(options | {"data": "arrays"}) == again.pretrain(options | {"probe": "arrays"}) == []
 
 
 def test_studies() -> None:

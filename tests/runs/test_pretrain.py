@@ -334,9 +334,26 @@ def test_arrays_are_learned_from(tmp_path: Path) -> None:
     found = run(images, tmp_path / "run", epochs=1)
     assert found.records.get("data").metrics["used"] == 40
     assert run(list(images), tmp_path / "list", epochs=1).records.get("data").data == found.records.get("data").data
-    with pytest.raises(DataError, match="There are no images"):
-        run([], tmp_path / "none")
+    grey = run((one[:, :, 0] for one in images), tmp_path / "generator", epochs=1)
+    assert grey.records.get("data").metrics["used"] == 40
+    for by in ("rotation", "slow"):
+        with pytest.raises(DataError, match="There are no images"):
+            run([], tmp_path / by, by)
+    with pytest.raises(DataError, match="different shapes"):
+        run((images[0, :side] for side in (8, 9)), tmp_path / "sizes")
     assert not found.records.get("plan").detail["options"]["probe"]
+
+
+def test_frames_come_from_a_generator(tmp_path: Path) -> None:
+    """It gives single frames, which are one sequence, or one sequence after another; it is gone through once."""
+    scene = np.random.default_rng(0).integers(0, 255, (32, 92, 3), dtype=np.uint8)
+    frames = [scene[:, place : place + 32] for place in range(60)]
+    one = run(iter(frames), tmp_path / "one", "slow", epochs=1).records.get("data")
+    assert one.detail["sequences"] == ["sequence 0"] and one.metrics["used"] == 60
+    assert run([np.stack(frames)], tmp_path / "list", "slow", epochs=1).records.get("data").data == one.data
+    halves = (np.stack(frames[at : at + 30]) for at in (0, 30))
+    two = run(halves, tmp_path / "two", "slow", epochs=1).records.get("data")
+    assert two.detail["sequences"] == ["sequence 0", "sequence 1"] and two.metrics["used"] == 60
 
 
 def test_the_budget_becomes_epochs(_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def compare(options: Options) -> list[str]:
 
 def pretrain(options: Options) -> list[str]:
     """`headstart pretrain`."""
-    if not options:
+    if not options or "arrays" in (options["data"], options["probe"]):
         return []
     scheme, _, architecture = str(options["backbones"][0]).partition("/")
     began = ["--architecture", architecture] if scheme == "random" else ["--from", options["backbones"][0]]
@@ -102,7 +102,7 @@ def pretrain(options: Options) -> list[str]:
 
 def study_surrogates(options: Options) -> list[str]:
     """`headstart study surrogates`."""
-    if not options:
+    if not options or options["data"] == "arrays":
         return []
     return _quoted(
         ["headstart", "study", "surrogates", options["data"]],

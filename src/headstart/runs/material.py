@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from headstart.runs.footage import Broken, decoded, videos_at
 from headstart.runs.options import Pretraining
 from headstart.strategies import SurrogateTask
 
-Data = Path | str | np.ndarray | Sequence[np.ndarray] | tuple[np.ndarray, Sequence[object] | np.ndarray]
+Data = Path | str | np.ndarray | Iterable[np.ndarray] | tuple[np.ndarray, Sequence[object] | np.ndarray]
 Progress = Callable[[str, int, int], None]
 FEWEST = 8
 """Images without which nothing is worth learning from."""
@@ -136,8 +136,7 @@ def _frames(
 ) -> tuple[Sequences, Broken, tuple[str, ...]]:
     """Frames in order, files that are broken already, and notes on these."""
     if not isinstance(data, str | Path):
-        arrays = [data] if isinstance(data, np.ndarray) else [np.asarray(one) for one in data]
-        return sequences_of_arrays(arrays or [np.zeros((0, 1, 1), np.uint8)]), (), ()
+        return sequences_of_arrays(_arrays(data)), (), ()
     path = Path(data).expanduser()
     if videos := videos_at(path):
         return decoded(videos, side=side, options=options, progress=progress)
@@ -159,14 +158,27 @@ def _images(
     return (read_labelled(path).x if is_file else read_unlabelled(path).x), (), ()
 
 
-def _stacked(data: np.ndarray | Sequence[Any]) -> np.ndarray:
-    """Images from memory: one array, several of them, or a list of single colour images."""
+def _stacked(data: np.ndarray | Iterable[Any]) -> np.ndarray:
+    arrays = [image_array(one) for one in _arrays(data)]
+    _refuse_sizes(one.shape[1:] for one in arrays)
+    return np.concatenate(arrays)
+
+
+def _arrays(data: np.ndarray | Iterable[Any]) -> list[np.ndarray]:
+    """Images from memory: one array, or what a list or a generator gives, (n, h, w) or (n, h, w, c) each.
+
+    Single images, (h, w) or (h, w, c), are put together: as frames they are one sequence.
+    """
     arrays = [data] if isinstance(data, np.ndarray) else [np.asarray(one) for one in data]
     if not arrays:
         raise DataError("There are no images.", "Give uint8 (n, h, w) or (n, h, w, c).")
-    if len(arrays) > 1 and all(one.ndim == 3 and one.shape[2] in (1, 3, 4) for one in arrays):
-        arrays = [one[None] for one in arrays]
-    shapes = {image_array(one).shape[1:] for one in arrays}
-    if len(shapes) > 1:
-        raise DataError(f"Images have different shapes: {sorted(shapes)}.", "Resize them to one.")
-    return np.concatenate(arrays)
+    if len(arrays) > 1 and all(one.ndim == 2 or (one.ndim == 3 and one.shape[2] in (1, 3, 4)) for one in arrays):
+        _refuse_sizes(one.shape for one in arrays)
+        return [np.stack(arrays)]
+    return arrays
+
+
+def _refuse_sizes(shapes: Iterable[tuple[int, ...]]) -> None:
+    different = set(shapes)
+    if len(different) > 1:
+        raise DataError(f"Images have different shapes: {sorted(different)}.", "Resize them to one.")

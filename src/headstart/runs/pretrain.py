@@ -70,7 +70,8 @@ def pretrain(
     Parameters
     ----------
     data : a folder of images, of frames in order or of videos, a labelled folder or table, or uint8 arrays: what the
-        method needs.
+        method needs. Images from memory are one array (n, h, w) or (n, h, w, c), or a list or generator of such or of
+        single images; frames are one array for each sequence, or single images, which are one sequence.
     out : the run's folder, ``run:OUT`` or ``file:OUT`` as a backbone. If it holds the same question, unfinished, the
         run goes on where it was.
     by : a row of `headstart.strategies.SURROGATES`.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from headstart import study
@@ -144,6 +145,15 @@ def test_the_command_says_it_in_one_document(done: SurrogateStudy, _digits: Path
     assert json.loads(told.stdout)["verdict"]["sentence"] == done.sentence
     told = CliRunner().invoke(app, [str(word) for word in words])
     assert done.sentence in told.output and "probed, labels a class" in told.output
+
+
+def test_images_may_come_from_a_generator(_digits: Path, tmp_path: Path) -> None:
+    """It is gone through once, though each surrogate reads its images."""
+    images = (np.asarray(Image.open(path)) for path in sorted(_digits.rglob("*.png")))
+    asked = ASKED | {"against": [], "images": 60, "per_class": (3,), "repeats": 1, "finetune": False}
+    found = study.surrogates(images, tmp_path / "run", labels=_digits, **asked)
+    assert [one.strategy for one in found.records.of("learned")] == ["rotation", "egomotion"]
+    assert "study surrogates arrays" not in found.report.read_text()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from headstart.runs.context import Context
 from headstart.runs.fit import torch_device
 from headstart.runs.folder import open_journal, refuse_within
 from headstart.runs.machine import cache_folder, give_back_memory, machine
+from headstart.runs.material import Data
 from headstart.runs.online import ALL, online_probe
 from headstart.runs.options import text_of
 from headstart.runs.pretrain import SPLIT, pretrain
@@ -31,7 +32,7 @@ from headstart.strategies import SURROGATES
 
 
 def surrogates(
-    data: Path | str,
+    data: Data,
     out: Path | str,
     *,
     labels: Path | str,
@@ -58,7 +59,7 @@ def surrogates(
 
     Parameters
     ----------
-    data : unlabelled images, frames or videos, as `headstart.pretrain` takes them.
+    data : unlabelled images, frames or videos, as `headstart.pretrain` takes them, from memory too.
     out : the folder. If it holds the same question, unfinished, it goes on where it was.
     labels : labelled images of the task that is meant.
     by : surrogate tasks; by default those that single images give.
@@ -78,8 +79,10 @@ def surrogates(
     HeadstartError : what is wrong with the data, an option, the machine or the folder.
     """
     started = time.perf_counter()
+    if isinstance(data, Iterator):  # gives its images once, and each surrogate reads them
+        data = list(data)
     options = Studying(
-        data=text_of(data),
+        data=text_of(data) if isinstance(data, str | Path) else "arrays",
         backbones=tuple(resolve(against)) if against else (),
         seed=seed,
         size=size,
@@ -96,17 +99,17 @@ def surrogates(
         poses=text_of(poses) if poses else "",
     )
     place, folder = torch_device(device), Path(out).expanduser()
-    refuse_within(folder, data, labels)
+    refuse_within(folder, *(one for one in (data, labels) if isinstance(one, str | Path)))
     journal = open_journal(folder, options.to_json(), what="surrogates")
     context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
     if journal.get("spent") is None:
         keep_within_limit(cache_folder())
-        _work(context, started=started)
+        _work(context, data, started=started)
     draw_surrogates(folder)
     return SurrogateStudy(folder)
 
 
-def _work(context: Context, *, started: float) -> None:
+def _work(context: Context, data: Data, *, started: float) -> None:
     """Repeat by repeat: every surrogate is learned, then all networks are judged."""
     options = context.options
     assert isinstance(options, Studying)
@@ -114,7 +117,7 @@ def _work(context: Context, *, started: float) -> None:
     for repeat in range(options.repeats):
         seed = options.seed + repeat
         for name in options.methods:
-            _learned(context, name, seed)
+            _learned(context, data, name, seed)
         if context.journal.get("plan") is None:
             _plan(context)
         runs = {name: f"run:{_folder(context, name, seed)}" for name in options.methods}
@@ -129,7 +132,7 @@ def _folder(context: Context, name: str, seed: int) -> Path:
     return context.folder / "pretrained" / f"{name}-{seed}"
 
 
-def _learned(context: Context, name: str, seed: int) -> None:
+def _learned(context: Context, data: Data, name: str, seed: int) -> None:
     """One surrogate's network; the epochs are those that come nearest to the images asked for."""
     options = context.options
     assert isinstance(options, Studying)
@@ -142,7 +145,7 @@ def _learned(context: Context, name: str, seed: int) -> None:
         context.progress(f"{name}, seed {seed}: {stage}", done, total)
 
     run = pretrain(
-        options.data,
+        data,
         folder,
         by=name,
         architecture=options.architecture,
