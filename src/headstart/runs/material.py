@@ -136,7 +136,7 @@ def _frames(
 ) -> tuple[Sequences, Broken, tuple[str, ...]]:
     """Frames in order, files that are broken already, and notes on these."""
     if not isinstance(data, str | Path):
-        return sequences_of_arrays(_arrays(data)), (), ()
+        return sequences_of_arrays(arrays_of(data)), (), ()
     path = Path(data).expanduser()
     if videos := videos_at(path):
         return decoded(videos, side=side, options=options, progress=progress)
@@ -159,12 +159,12 @@ def _images(
 
 
 def _stacked(data: np.ndarray | Iterable[Any]) -> np.ndarray:
-    arrays = [image_array(one) for one in _arrays(data)]
+    arrays = [image_array(one) for one in arrays_of(data)]
     _refuse_sizes(one.shape[1:] for one in arrays)
     return np.concatenate(arrays)
 
 
-def _arrays(data: np.ndarray | Iterable[Any]) -> list[np.ndarray]:
+def arrays_of(data: np.ndarray | Iterable[Any]) -> list[np.ndarray]:
     """Images from memory: one array, or what a list or a generator gives, (n, h, w) or (n, h, w, c) each.
 
     Single images, (h, w) or (h, w, c), are put together: as frames they are one sequence.
