@@ -45,6 +45,23 @@ def digits_folder(_digits: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a film of 40 grey frames, each brighter than the one before it."""
+    import numpy as np
+
+    av = pytest.importorskip("av")
+    path: Path = tmp_path_factory.mktemp("film") / "film.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for number in range(40):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 5 * number, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="session")
 def transplanted() -> Callable[..., list[Any]]:
     """Return a function from effects by treatment and n to networks whose base has a level of its own, with noise."""
     import numpy as np

@@ -72,12 +72,17 @@ def test_a_pretraining(backbone: str, begun: tuple[str, str]) -> None:
     assert (told["architecture"], told["start"]) == begun
     assert (str(told["probe"]), told["every"], told["apart"], told["seen"]) == ("p q", 2, 10, 500)
     assert (told["budget"], told["by"], told["epochs"]) == ("90s", "slow", None)
+    assert again.pretrain(options | {"data": "arrays"}) == again.pretrain(options | {"probe": "arrays"}) == []
 
 
 def test_studies() -> None:
     options = COMMON | {"data": "d", "labels": "l", "methods": ["exemplar", "slow"], "backbones": []}
     options |= {"architecture": "a", "images": 100, "per_class": [5, 10], "poses": "", "finetune": False, "repeats": 3}
-    told = parsed(again.study_surrogates(options))
+    told = parsed(again.study_surrogates(options | {"every": 3, "apart": 7}))
+    assert (told["every"], told["apart"]) == (3, 7)
+    told = parsed(again.study_surrogates(options | {"every": 1, "apart": 10}))
+    assert (told["every"], told["apart"]) == (1, 10)
+    assert again.study_surrogates(options | {"data": "arrays"}) == []
     assert (told["by"], told["against"], told["per_class"]) == (["exemplar", "slow"], ["none"], "5,10")
     assert not told["finetune"] and told["repeats"] == 3
     options = COMMON | {"data": "d", "architecture": "a", "splits": ["random", "h.csv"], "seeds": 2, "cuts": ["c"]}

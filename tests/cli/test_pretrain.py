@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from headstart.cli.main import app
+from headstart.records import Journal
 
 QUICK = ("--architecture", "test_resnet", "--size", "32", "--epochs", "1")
 
@@ -48,6 +49,40 @@ def test_its_folder_is_a_backbone_and_names_no_classes(made: tuple[Path, Result]
     assert "names no classes" in refused.output and f"--backbone run:{folder}" in refused.output
     drawn = invoke("report", folder)
     assert drawn.exit_code == 0
+
+
+def test_a_video_that_cannot_be_used_is_passed_over_and_named(film: Path, tmp_path: Path) -> None:
+    """Of three files one is whole, one breaks off, and one is no video: the first two are learned from."""
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    (videos / "whole.avi").write_bytes(film.read_bytes())
+    (videos / "cut.avi").write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    (videos / "none.mp4").write_bytes(b"no film at all" * 100)
+    done = invoke("pretrain", videos, "--by", "slow", "--every", "2", "--out", tmp_path / "run", *QUICK)
+    assert done.exit_code == 0, done.output
+    data = Journal(tmp_path / "run" / "records.jsonl").get("data")
+    assert data is not None
+    assert data.detail["sequences"] == ["cut.avi", "whole.avi"]
+    assert [one["path"] for one in data.detail["broken"]] == ["none.mp4"]
+    assert data.metrics["broken"] == 1 and 20 < data.metrics["used"] < 40
+    page = (tmp_path / "run" / "report.html").read_text()
+    for note in ("cut.avi breaks off after", "1 file(s) cannot be used; the first is none.mp4: cannot be decoded"):
+        assert any(note in one for one in data.detail["notes"])
+        assert note in page and note in done.output
+    (videos / "whole.avi").unlink(), (videos / "cut.avi").unlink()
+    refused = invoke("pretrain", videos, "--by", "slow", "--out", tmp_path / "none", *QUICK)
+    assert refused.exit_code == 2 and "none.mp4: cannot be decoded" in refused.output
+
+
+def test_poses_by_number_need_every_frame_before_them(film: Path, tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    (videos / "a.mp4").write_bytes(b"no film at all")
+    (videos / "b.avi").write_bytes(film.read_bytes())
+    (tmp_path / "poses.csv").write_text("frame,x\n" + "".join(f"{n},{n}\n" for n in range(40)))
+    words = ("--by", "egomotion", "--poses", tmp_path / "poses.csv", "--out", tmp_path / "run")
+    done = invoke("pretrain", videos, *words, *QUICK)
+    assert done.exit_code == 2 and "a.mp4 cannot be read to its end" in done.output
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from headstart.data import patches
 from headstart.data.batches import Augmentation
 from headstart.data.motions import SIZES, BuiltMotions, after, moved
 from headstart.data.patches import Patches, choose_seeds, cut_out, from_hsv, recoloured, to_hsv
@@ -86,6 +87,33 @@ def test_a_patch_without_a_transformation_is_what_stands_there() -> None:
     cut = cut_out(x, torch.tensor([[6.0, 9.0], [8.0, 8.0]]), 8, torch.full((2, 4), 0.5))
     torch.testing.assert_close(cut[0], x[0, :, 2:10, 5:13], rtol=0, atol=1e-5)
     torch.testing.assert_close(cut[1], x[1, :, 4:12, 4:12], rtol=0, atol=1e-5)
+
+
+def test_patches_are_moved_as_far_as_is_said_and_no_farther(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a canvas whose colours are its coordinates every patch tells where it was cut out, how large and how turned.
+
+    The pages say: shifts by up to a fifth, 0.7 to 1.4 times as large, turned by up to 20 degrees.
+    """
+    monkeypatch.setattr(patches, "recoloured", lambda x, draws: x)
+    canvas, size, n = np.zeros((1, 128, 128, 3), np.uint8), 32, 200
+    canvas[0, :, :, 0], canvas[0, :, :, 1] = np.arange(128), np.arange(128)[:, None]
+    cut = Patches(
+        lambda rows: np.repeat(canvas, len(rows), 0),
+        lambda x: x,
+        np.zeros(n, "i8"),
+        [str(i) for i in range(n)],
+        np.full((n, 2), 64.0),
+        size,
+    )
+    x = (255 * cut(np.arange(n), 0, 0, Augmentation()).x[:, 0, :2]).double()
+    steps = torch.stack([(x[..., -1] - x[..., 0]).mean(2), (x[..., -1, :] - x[..., 0, :]).mean(2)], 2) / (size - 1)
+    enlarged = 1 / torch.linalg.vector_norm(steps[:, :, 0], dim=1)
+    turned = torch.rad2deg(torch.atan2(steps[:, 1, 0], steps[:, 0, 0]))
+    shifted = (x.mean((2, 3)) - 63.5) / size
+    torch.testing.assert_close(steps[:, 0], torch.stack([steps[:, 1, 1], -steps[:, 1, 0]], 1), rtol=0, atol=1e-4)
+    for found, low, high in ((enlarged, 0.7, 1.4), (turned, -20, 20), *((shifted[:, a], -0.2, 0.2) for a in (0, 1))):
+        near = 0.05 * (high - low)
+        assert low - 1e-3 <= found.min() <= low + near and high - near <= found.max() <= high + 1e-3
 
 
 def test_colours_go_to_hsv_and_back() -> None:

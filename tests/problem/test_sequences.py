@@ -100,6 +100,13 @@ def test_an_action_is_the_one_beside_the_first_frame(walk: Path) -> None:
     assert "1 row(s)" in poses.notes[0]
 
 
+def test_of_poses_and_actions_the_poses_are_used_and_it_is_said(walk: Path) -> None:
+    frames = read_sequences(walk)
+    poses = read_poses(table(walk, "frame,x,action\n0.png,0,left\n1.png,4,ahead\n2.png,4,left\n"), frames)
+    assert poses.between(frames.windows(2)).axes == ("forward", "sideways")
+    assert poses.notes == ("poses.csv has poses and actions: the poses (x) are used, and the actions are not.",)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

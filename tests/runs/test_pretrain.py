@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.numpy import load_file
 
 from headstart import fit, pretrain
@@ -117,25 +118,57 @@ def check(found: PretrainedRun) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("by", "options"), [("rotation", {}), ("exemplar", {"classes": 60, "clusters": 20})])
-@pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.parametrize(
+    ("by", "options", "epochs", "epoch"),
+    [
+        ("rotation", {}, 4, 1),
+        ("rotation", {}, 4, 2),
+        ("exemplar", {"classes": 60, "clusters": 20}, 4, 1),
+        ("exemplar", {"classes": 60, "clusters": 20}, 4, 2),
+        ("slow", {}, 2, 1),
+        ("egomotion", {"poses": "poses.csv"}, 2, 1),
+        ("simclr", {}, 2, 1),
+    ],
+)
 def test_an_interrupted_pretraining_ends_with_the_same_bits(
-    by: str, options: dict[str, Any], epoch: int, _digits: Path, tmp_path: Path
+    by: str, options: dict[str, Any], epochs: int, epoch: int, frames: Path, _digits: Path, tmp_path: Path
 ) -> None:
-    whole = run(_digits, tmp_path / "whole", by, epochs=4, **options)
+    if SURROGATES[by].extra:
+        pytest.importorskip("lightly")
+    data = frames / "images" if by in ("slow", "egomotion") else _digits
+    asked = options | {"epochs": epochs} | ({"poses": frames / options["poses"]} if "poses" in options else {})
+    whole = run(data, tmp_path / "whole", by, **asked)
 
     def stop(stage: str, done: int, total: int) -> None:
-        if stage.startswith("pretraining") and done > epoch * total / 4 + 1:
+        if stage.startswith("pretraining") and done > epoch * total / epochs + 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(_digits, tmp_path / "halved", by, epochs=4, progress=stop, **options)
+        run(data, tmp_path / "halved", by, progress=stop, **asked)
     assert not (tmp_path / "halved" / "config.json").exists()
-    resumed = run(_digits, tmp_path / "halved", by, epochs=4, **options)
-    one, other = (load_file(found.folder / "model.safetensors") for found in (whole, resumed))
-    assert one.keys() == other.keys()
-    assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert Journal(tmp_path / "halved" / "records.jsonl").get(f"epoch/{epoch}") is not None
+    resumed = run(data, tmp_path / "halved", by, **asked)
+    assert same_weights(whole, resumed)
     assert [r.metrics for r in whole.records.of("epoch")] == [r.metrics for r in resumed.records.of("epoch")]
+
+
+def same_weights(one: PretrainedRun, other: PretrainedRun) -> bool:
+    """Whether two networks agree bit for bit."""
+    a, b = (load_file(found.folder / "model.safetensors") for found in (one, other))
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_nothing_is_chosen_by_the_probe(_digits: Path, tmp_path: Path) -> None:
+    """A network that is watched on other images ends with the weights of one that nobody watched."""
+    for path in _digits.rglob("*.png"):
+        place = tmp_path / "others" / path.relative_to(_digits)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        ImageOps.invert(Image.open(path)).save(place)
+    watched = run(_digits, tmp_path / "watched", probe=tmp_path / "others", epochs=1)
+    alone = run(_digits, tmp_path / "alone", epochs=1)
+    assert all("probe" in record.metrics for record in watched.records.of("epoch"))
+    assert watched.records.get("data").metrics["used"] == alone.records.get("data").metrics["used"]
+    assert same_weights(watched, alone)
 
 
 def test_a_finished_run_is_told_again_and_another_question_refused(done: PretrainedRun, _digits: Path) -> None:
@@ -230,6 +263,22 @@ def test_bins_hold_what_a_motion_is_and_not_its_rounding() -> None:
         surrogates._binned([Motions(("action",), np.zeros((5, 1)), ("ahead", "left"))])
 
 
+def test_actions_are_learned_from(frames: Path, tmp_path: Path) -> None:
+    """An action for each frame: how far the next one is away."""
+    rows = [line.split(",") for line in (frames / "poses.csv").read_text().splitlines()[1:]]
+    apart = [int(after[1]) - int(before[1]) for before, after in pairwise(rows)]
+    named = ["still" if one == 0 else "slow" if one < 3 else "fast" for one in [*apart, 0]]
+    lines = [f"{row[0]},{action}" for row, action in zip(rows, named, strict=True)]
+    (tmp_path / "actions.csv").write_text("frame,action\n" + "\n".join(lines) + "\n")
+    found = run(frames / "images", tmp_path / "run", "egomotion", poses=tmp_path / "actions.csv", epochs=1)
+    sets = found.records.get("data").detail["sets"]
+    assert sets["axes"] == ["action"] and sets["bins"] == [3]
+    commonest = max(named.count(one) for one in set(named)) / len(named)
+    assert found.records.get("epoch/1").metrics["chance"] == pytest.approx(commonest, abs=0.05)
+    shown = {one["answer"] for one in found.records.get("shown").detail["sets"]}
+    assert shown <= {"still", "slow", "fast"}
+
+
 def test_too_few_distant_frames_leave_no_question_and_no_traceback(frames: Path, tmp_path: Path) -> None:
     """Six frames are kept apart, and ten lie between distant ones."""
     found = run(frames / "images" / "walk", tmp_path / "run", "slow", epochs=1)
@@ -285,9 +334,26 @@ def test_arrays_are_learned_from(tmp_path: Path) -> None:
     found = run(images, tmp_path / "run", epochs=1)
     assert found.records.get("data").metrics["used"] == 40
     assert run(list(images), tmp_path / "list", epochs=1).records.get("data").data == found.records.get("data").data
-    with pytest.raises(DataError, match="There are no images"):
-        run([], tmp_path / "none")
+    grey = run((one[:, :, 0] for one in images), tmp_path / "generator", epochs=1)
+    assert grey.records.get("data").metrics["used"] == 40
+    for by in ("rotation", "slow"):
+        with pytest.raises(DataError, match="There are no images"):
+            run([], tmp_path / by, by)
+    with pytest.raises(DataError, match="different shapes"):
+        run((images[0, :side] for side in (8, 9)), tmp_path / "sizes")
     assert not found.records.get("plan").detail["options"]["probe"]
+
+
+def test_frames_come_from_a_generator(tmp_path: Path) -> None:
+    """It gives single frames, which are one sequence, or one sequence after another; it is gone through once."""
+    scene = np.random.default_rng(0).integers(0, 255, (32, 92, 3), dtype=np.uint8)
+    frames = [scene[:, place : place + 32] for place in range(60)]
+    one = run(iter(frames), tmp_path / "one", "slow", epochs=1).records.get("data")
+    assert one.detail["sequences"] == ["sequence 0"] and one.metrics["used"] == 60
+    assert run([np.stack(frames)], tmp_path / "list", "slow", epochs=1).records.get("data").data == one.data
+    halves = (np.stack(frames[at : at + 30]) for at in (0, 30))
+    two = run(halves, tmp_path / "two", "slow", epochs=1).records.get("data")
+    assert two.detail["sequences"] == ["sequence 0", "sequence 1"] and two.metrics["used"] == 60
 
 
 def test_the_budget_becomes_epochs(_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,8 +50,10 @@ def print_surrogates(terminal: Terminal, study: SurrogateStudy, *, as_json: bool
 
     from headstart.report import wording
 
-    record = study.records.get("verdict")
-    assert record is not None
+    plan, record = study.records.get("plan"), study.records.get("verdict")
+    assert plan is not None and record is not None
+    for note in plan.detail["notes"]:
+        terminal.console.print(f"– {note}", markup=False)
     for way, by_labels in record.detail["means"].items():
         table = Table(box=None, pad_edge=False)
         table.add_column("probed, labels a class" if way == "probe" else "fine-tuned, labels a class")

@@ -81,10 +81,11 @@ class Terminal:
         if stage != self._stage or self._task is None:
             if self._task is not None:
                 self._bars.remove_task(self._task)
-            self._stage, self._started = stage, time.monotonic()
+            self._stage, self._started, self._earlier = stage, time.monotonic(), done
             self._task = self._bars.add_task(stage, total=total, rate="")
-        elapsed = time.monotonic() - self._started
-        rate = f"{done / elapsed:.0f}/s" if elapsed > 1 and done > 1 else ""
+        # What an earlier process had done before it was interrupted took none of this time.
+        elapsed, own = time.monotonic() - self._started, done - self._earlier
+        rate = f"{own / elapsed:.0f}/s" if elapsed > 1 and own > 1 else ""
         self._bars.update(self._task, completed=done, total=total, rate=rate)
 
     def show(self, record: Record) -> None:

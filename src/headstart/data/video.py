@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart.data.decode import MAX_PIXELS, to_square
-from headstart.errors import DataError, MissingExtraError
+from headstart.errors import ImageError, MissingExtraError
 from headstart.problem.domain import printable
 
 VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .ogv .wmv .flv .3gp .y4m".split())
@@ -38,7 +38,7 @@ def read_video(
 
     Raises
     ------
-    DataError : it cannot be opened, has no video, or not one frame of it can be decoded.
+    ImageError : it cannot be opened, has no video, or not one frame of it can be decoded.
     MissingExtraError : PyAV is not installed.
     """
     try:
@@ -50,13 +50,11 @@ def read_video(
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise DataError(f"{printable(path)} holds no video.", "Name a video file, or a folder of frames.")
+                raise ImageError("no video in it")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             if stream.codec_context.width * stream.codec_context.height > max_pixels:
-                raise DataError(
-                    f"Frames of {printable(path)} have more than {max_pixels} pixels.", "Raise --max-pixels."
-                )
+                raise ImageError(f"frames of more than the {max_pixels:,} pixels allowed")
             total = stream.frames or 0
             for number, frame in enumerate(container.decode(stream)):
                 if number % every == 0:
@@ -69,12 +67,11 @@ def read_video(
                 if number + 1 < total:  # many decoders end quietly where a file was cut
                     note = f"{name} breaks off after {number + 1} of {total} frames: these are used."
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        if isinstance(error, DataError):
+        if isinstance(error, ImageError):
             raise
         if not frames:
-            fact = f"{printable(path)} cannot be decoded: {getattr(error, 'strerror', None) or error}"
-            raise DataError(fact, "Check that it is a whole video, or convert it to frames.") from error
+            raise ImageError(f"cannot be decoded ({getattr(error, 'strerror', None) or error})") from error
         note = f"{name} breaks off after {number + 1} frames: these are used."
     if not frames:
-        raise DataError(f"{printable(path)} has no frame that can be decoded.", "Check that it is a whole video.")
+        raise ImageError("no frame that can be decoded")
     return Video(np.stack(frames), note)

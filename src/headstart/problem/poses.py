@@ -72,6 +72,8 @@ class Poses:
 def read_poses(table: Path | str, frames: Sequences) -> Poses:
     """Poses of all frames or, where there are none, actions; ``frame`` holds paths below the folder, or file names.
 
+    Poses say more than actions do, so that of a table with both the actions are left out, and a note says so.
+
     Raises
     ------
     DataError : no such table or columns, a value that is no number, a frame without a row or with two.
@@ -88,13 +90,16 @@ def read_poses(table: Path | str, frames: Sequences) -> Poses:
     if "frame" not in columns or not (known or "action" in columns):
         raise DataError(f"{printable(path)} has the columns {', '.join(columns) or '(none)'}.", REMEDY)
     rows, left_over = _rows_of(frames, lines, path)
-    notes = (f"{left_over} row(s) of {printable(path.name)} name no frame and are not used.",) if left_over else ()
+    name = printable(path.name)
+    notes = [f"{left_over} row(s) of {name} name no frame and are not used."] if left_over else []
+    if known and "action" in columns:
+        notes.append(f"{name} has poses and actions: the poses ({', '.join(known)}) are used, and the actions are not.")
     if not known:
         taken = [_action(lines[row]["action"], path, row) for row in rows]
         names = sorted(set(taken))
-        return Poses({}, np.array([names.index(one) for one in taken]), tuple(names), notes)
+        return Poses({}, np.array([names.index(one) for one in taken]), tuple(names), tuple(notes))
     return Poses(
-        {name: np.array([_number(lines[row][name], path, row) for row in rows]) for name in known}, notes=notes
+        {name: np.array([_number(lines[row][name], path, row) for row in rows]) for name in known}, notes=tuple(notes)
     )
 
 

@@ -95,6 +95,7 @@ def sequences_of_arrays(frames: Sequence[np.ndarray], *, names: Sequence[str] = 
         np.repeat(np.arange(len(arrays)), lengths),
         np.concatenate([np.arange(length) for length in lengths]),
         tuple(called),
+        tuple(note for name, length in zip(called, lengths, strict=True) for note in _short(name, length)),
     )
 
 

@@ -83,18 +83,17 @@ def compare(options: Options) -> list[str]:
 
 def pretrain(options: Options) -> list[str]:
     """`headstart pretrain`."""
-    if not options:
+    if not options or "arrays" in (options["data"], options["probe"]):
         return []
     scheme, _, architecture = str(options["backbones"][0]).partition("/")
     began = ["--architecture", architecture] if scheme == "random" else ["--from", options["backbones"][0]]
-    usual = {"every": 1, "apart": 10}
     return _quoted(
         ["headstart", "pretrain", options["data"]],
         ["--by", options["method"]],
         OUT,
         began,
         *_given(options, "poses", "probe", "classes", "clusters"),
-        *_typed(options, *(name for name, value in usual.items() if options[name] != value)),
+        *_steps(options),
         *_given(options, "epochs", "seen"),
         *_typed(options, "budget", "seed", "size", "device", "max_pixels"),
     )
@@ -102,7 +101,7 @@ def pretrain(options: Options) -> list[str]:
 
 def study_surrogates(options: Options) -> list[str]:
     """`headstart study surrogates`."""
-    if not options:
+    if not options or options["data"] == "arrays":
         return []
     return _quoted(
         ["headstart", "study", "surrogates", options["data"]],
@@ -113,6 +112,7 @@ def study_surrogates(options: Options) -> list[str]:
         *_typed(options, "architecture", "images"),
         ["--per-class", wording.setting(options["per_class"])],
         *_given(options, "poses"),
+        *_steps(options),
         *([] if options["finetune"] else [["--no-finetune"]]),
         *_typed(options, "repeats", "seed", "size", "device", "max_pixels"),
     )
@@ -150,6 +150,12 @@ def _typed(options: Options, *names: str) -> list[list[Any]]:
 def _given(options: Options, *names: str) -> list[list[Any]]:
     """Those that are neither missing nor empty, which is what stands for the command's own choice."""
     return _typed(options, *(name for name in names if options.get(name)))
+
+
+def _steps(options: Options) -> list[list[Any]]:
+    """How frames are taken, where it is not the usual way."""
+    usual = {"every": 1, "apart": 10}
+    return _typed(options, *(name for name, value in usual.items() if options.get(name, value) != value))
 
 
 def _duration(value: float) -> str:

@@ -29,7 +29,7 @@ def draw_surrogates(folder: Path) -> Path:
         ("verdict", "Which surrogate is worth it", surrogates.verdict(run, journal)),
         ("worth", "With how many labels", surrogates.worth(journal)),
         ("depth", "From which cut", surrogates.depth(journal)),
-        ("taught", "What each one learned", surrogates.taught(journal)),
+        ("taught", "What each one learned", surrogates.taught(run, journal)),
         ("spent", "What was spent where", spent.section(run)),
         ("repeat", "How to repeat it", repeat.under(run, again.study_surrogates(run.options))),
     )

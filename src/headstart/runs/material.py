@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from headstart.data import Survey, survey
-from headstart.data.video import VIDEO_SUFFIXES, read_video
 from headstart.errors import DataError
 from headstart.problem import (
     Domain,
@@ -23,13 +22,13 @@ from headstart.problem import (
     read_unlabelled,
     sequences_of_arrays,
 )
-from headstart.problem.domain import printable
 from headstart.problem.read import image_array
-from headstart.problem.walk import IMAGE_SUFFIXES, files_under, reading
+from headstart.problem.walk import reading
+from headstart.runs.footage import Broken, decoded, videos_at
 from headstart.runs.options import Pretraining
 from headstart.strategies import SurrogateTask
 
-Data = Path | str | np.ndarray | Sequence[np.ndarray] | tuple[np.ndarray, Sequence[object] | np.ndarray]
+Data = Path | str | np.ndarray | Iterable[np.ndarray] | tuple[np.ndarray, Sequence[object] | np.ndarray]
 Progress = Callable[[str, int, int], None]
 FEWEST = 8
 """Images without which nothing is worth learning from."""
@@ -45,6 +44,7 @@ class Material:
     usable : bool (n,): not broken, and not among those that are kept out.
     classes, y : of labelled ones, names and int64 (n,).
     frames, poses : where the order of images, and the camera's place, is known.
+    broken : images and videos that cannot be used.
     notes : sentences on what was left out.
     """
 
@@ -54,6 +54,7 @@ class Material:
     y: np.ndarray | None = None
     frames: Sequences | None = None
     poses: Poses | None = None
+    broken: Broken = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -92,20 +93,21 @@ def read_material(
     frames: Sequences | None = None
     poses, y = None, None
     classes: tuple[str, ...] = ()
+    broken: Broken = ()
     notes: list[str] = []
     if row.needs == "labels":
         labelled = labelled_arrays(*data) if isinstance(data, tuple) else read_labelled(_path(data, row))
         domain, y, classes = labelled.x, labelled.y, labelled.task.classes
         notes += labelled.notes
     elif row.needs == "frames" or (row.needs == "motion" and options.poses):
-        frames = _frames(data, row, side=side, options=options, progress=progress)
+        frames, broken, found = _frames(data, side=side, options=options, progress=progress)
         domain = frames.x
-        notes += frames.notes
+        notes += [*frames.notes, *found]
         if options.poses:
             poses = read_poses(options.poses, frames)
             notes += poses.notes
     else:
-        domain, found = _images(data, row, side=side, options=options, progress=progress)
+        domain, broken, found = _images(data, side=side, options=options, progress=progress)
         notes += found
     looked = survey(domain, side, cache=cache, max_pixels=options.max_pixels, progress=progress)
     kept = set(without)
@@ -113,13 +115,14 @@ def read_material(
     out = sum(1 for key in looked.ids if key in kept)
     if out:
         notes.append(f"{out} image(s) are left out, since the network is watched on them.")
-    if looked.broken:
-        index, reason = looked.broken[0]
-        notes.append(f"{len(looked.broken)} file(s) cannot be used; the first is {domain.label_of(index)}: {reason}")
+    broken += tuple((domain.label_of(i), reason) for i, reason in looked.broken)
+    if broken:
+        name, reason = broken[0]
+        notes.append(f"{len(broken)} file(s) cannot be used; the first is {name}: {reason}.")
     if usable.sum() < FEWEST:
         fact = f"There are {usable.sum()} images to learn from."
         raise DataError(fact, f"Give at least {FEWEST}; a few hundred are needed to learn anything.")
-    return Material(looked, usable, classes, y, frames, poses, tuple(notes))
+    return Material(looked, usable, classes, y, frames, poses, broken, tuple(notes))
 
 
 def _path(data: Data, row: SurrogateTask) -> Path:
@@ -128,67 +131,54 @@ def _path(data: Data, row: SurrogateTask) -> Path:
     return Path(data).expanduser()
 
 
-def _frames(data: Data, row: SurrogateTask, *, side: int, options: Pretraining, progress: Progress) -> Sequences:
+def _frames(
+    data: Data, *, side: int, options: Pretraining, progress: Progress
+) -> tuple[Sequences, Broken, tuple[str, ...]]:
+    """Frames in order, files that are broken already, and notes on these."""
     if not isinstance(data, str | Path):
-        arrays = [data] if isinstance(data, np.ndarray) else [np.asarray(one) for one in data]
-        return sequences_of_arrays(arrays or [np.zeros((0, 1, 1), np.uint8)])
+        return sequences_of_arrays(arrays_of(data)), (), ()
     path = Path(data).expanduser()
     if videos := videos_at(path):
-        return _decoded(videos, side=side, options=options, progress=progress)
-    return read_sequences(path)
+        return decoded(videos, side=side, options=options, progress=progress)
+    return read_sequences(path), (), ()
 
 
 def _images(
-    data: Data, row: SurrogateTask, *, side: int, options: Pretraining, progress: Progress
-) -> tuple[Domain, tuple[str, ...]]:
+    data: Data, *, side: int, options: Pretraining, progress: Progress
+) -> tuple[Domain, Broken, tuple[str, ...]]:
+    """Images, files that are broken already, and notes on these."""
     if not isinstance(data, str | Path):
-        return Domain("images", _stacked(data)), ()
+        return Domain("images", _stacked(data)), (), ()
     path = Path(data).expanduser()
     if videos := videos_at(path):
-        found = _decoded(videos, side=side, options=options, progress=progress)
-        return found.x, found.notes
+        found, broken, notes = decoded(videos, side=side, options=options, progress=progress)
+        return found.x, broken, notes
     with reading(path):
         is_file = path.is_file()
-    return (read_labelled(path).x if is_file else read_unlabelled(path).x), ()
+    return (read_labelled(path).x if is_file else read_unlabelled(path).x), (), ()
 
 
-def _stacked(data: np.ndarray | Sequence[Any]) -> np.ndarray:
-    """Images from memory: one array, several of them, or a list of single colour images."""
-    arrays = [data] if isinstance(data, np.ndarray) else [np.asarray(one) for one in data]
-    if not arrays:
-        raise DataError("There are no images.", "Give uint8 (n, h, w) or (n, h, w, c).")
-    if len(arrays) > 1 and all(one.ndim == 3 and one.shape[2] in (1, 3, 4) for one in arrays):
-        arrays = [one[None] for one in arrays]
-    shapes = {image_array(one).shape[1:] for one in arrays}
-    if len(shapes) > 1:
-        raise DataError(f"Images have different shapes: {sorted(shapes)}.", "Resize them to one.")
+def _stacked(data: np.ndarray | Iterable[Any]) -> np.ndarray:
+    arrays = [image_array(one) for one in arrays_of(data)]
+    _refuse_sizes(one.shape[1:] for one in arrays)
     return np.concatenate(arrays)
 
 
-def videos_at(path: Path) -> list[Path]:
-    """The video at `path`, or the videos below it where it is a folder.
+def arrays_of(data: np.ndarray | Iterable[Any]) -> list[np.ndarray]:
+    """Images from memory: one array, or what a list or a generator gives, (n, h, w) or (n, h, w, c) each.
 
-    Raises
-    ------
-    DataError : the folder holds images too, so that what is meant cannot be told.
+    Single images, (h, w) or (h, w, c), are put together: as frames they are one sequence.
     """
-    with reading(path):
-        is_file, is_folder = path.is_file(), path.is_dir()
-    if is_file:
-        return [path] if path.suffix.lower() in VIDEO_SUFFIXES else []
-    files = files_under(path) if is_folder else []
-    videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
-    images = sum(1 for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
-    if videos and images:
-        fact = f"{printable(path)} holds {images} image(s) and {len(videos)} video(s)."
-        raise DataError(fact, "Put them into different folders, and name one.")
-    return videos
+    arrays = [data] if isinstance(data, np.ndarray) else [np.asarray(one) for one in data]
+    if not arrays:
+        raise DataError("There are no images.", "Give uint8 (n, h, w) or (n, h, w, c).")
+    if len(arrays) > 1 and all(one.ndim == 2 or (one.ndim == 3 and one.shape[2] in (1, 3, 4)) for one in arrays):
+        _refuse_sizes(one.shape for one in arrays)
+        return [np.stack(arrays)]
+    return arrays
 
 
-def _decoded(videos: Sequence[Path], *, side: int, options: Pretraining, progress: Progress) -> Sequences:
-    found = [
-        read_video(path, side, every=options.every, max_pixels=options.max_pixels, progress=progress) for path in videos
-    ]
-    sequences = sequences_of_arrays([one.frames for one in found], names=[path.name for path in videos])
-    notes = tuple(one.note for one in found if one.note)
-    return Sequences(sequences.x, sequences.sequence, sequences.time, sequences.names, notes)
+def _refuse_sizes(shapes: Iterable[tuple[int, ...]]) -> None:
+    different = set(shapes)
+    if len(different) > 1:
+        raise DataError(f"Images have different shapes: {sorted(different)}.", "Resize them to one.")

@@ -199,8 +199,13 @@ class Pretraining(Options):
                 raise OptionError(f"{value} {name} cannot be told apart.", "Choose 2 or more, or leave it out.")
         if self.clusters and self.clusters > (self.classes or self.clusters):
             raise OptionError(f"{self.classes} classes give no {self.clusters} clusters.", "Choose fewer clusters.")
-        if self.every < 1 or self.apart < 2:
-            raise OptionError("--every must be 1 or more, and --apart 2 or more.", "The defaults are 1 and 10.")
+        refuse_steps(self.every, self.apart)
+
+
+def refuse_steps(every: int, apart: int) -> None:
+    """OptionError where frames cannot be taken so."""
+    if every < 1 or apart < 2:
+        raise OptionError("--every must be 1 or more, and --apart 2 or more.", "The defaults are 1 and 10.")
 
 
 def refuse_epochs(epochs: int | None) -> None:

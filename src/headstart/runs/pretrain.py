@@ -70,7 +70,8 @@ def pretrain(
     Parameters
     ----------
     data : a folder of images, of frames in order or of videos, a labelled folder or table, or uint8 arrays: what the
-        method needs.
+        method needs. Images from memory are one array (n, h, w) or (n, h, w, c), or a list or generator of such or of
+        single images; frames are one array for each sequence, or single images, which are one sequence.
     out : the run's folder, ``run:OUT`` or ``file:OUT`` as a backbone. If it holds the same question, unfinished, the
         run goes on where it was.
     by : a row of `headstart.strategies.SURROGATES`.
@@ -176,14 +177,14 @@ def _data_record(material: Material, posed: Posed, online: OnlineProbe | None, *
         "data",
         "material",
         data=material.fingerprint,
-        metrics={"images": len(looked), "broken": len(looked.broken), "used": int(material.usable.sum())},
+        metrics={"images": len(looked), "broken": len(material.broken), "used": int(material.usable.sum())},
         cost={"seconds": seconds, "images": len(looked)},
         detail={
             "root": str(domain.root or domain.name),
             "sets": posed.told,
             "sequences": list(material.frames.names) if material.frames else [],
             "probe": online.prepared.fingerprint if online else "",
-            "broken": [{"path": domain.label_of(i), "reason": why} for i, why in looked.broken[:LISTED]],
+            "broken": [{"path": path, "reason": why} for path, why in material.broken[:LISTED]],
             "notes": list(material.notes),
         },
     )

@@ -187,13 +187,41 @@ def simclr(u: Doubles, v: Doubles) -> float:
     return float(np.mean(np.log(np.exp(scores).sum(1)) - scores[np.arange(2 * n), partner]))
 
 
-def test_two_views_are_contrasted_as_in_the_paper() -> None:
+def vicreg(u: Doubles, v: Doubles) -> float:
+    n, d = u.shape
+    total = 25 * np.square(u - v).mean()
+    for z in (u, v):
+        total += 25 * np.maximum(0, 1 - np.sqrt(z.var(0, ddof=1) + 1e-4)).mean() / 2
+        centred = z - z.mean(0)
+        covariance = centred.T @ centred / (n - 1)
+        total += (np.square(covariance).sum() - np.square(np.diag(covariance)).sum()) / d
+    return float(total)
+
+
+def barlow_twins(u: Doubles, v: Doubles) -> float:
+    a, b = ((z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5) for z in (u, v))
+    correlation = a.T @ b / len(u)
+    own = np.diag(correlation)
+    return float(np.square(1 - own).sum() + 0.005 * (np.square(correlation).sum() - np.square(own).sum()))
+
+
+@pytest.mark.parametrize("criterion", [simclr, vicreg, barlow_twins])
+def test_two_views_are_compared_as_in_the_papers(
+    criterion: Callable[[Doubles, Doubles], float], numeric: Callable[..., Doubles]
+) -> None:
     pytest.importorskip("lightly")
-    objective = TwoViews(D, "simclr").double()
+    objective = TwoViews(D, criterion.__name__).double()
     batch, z = made("classes", 2)
     w1, b1, w2, b2 = weights(objective.head)
-    p = np.maximum(0, z @ w1.T + b1) @ w2.T + b2
-    assert value(objective, batch).item() == pytest.approx(simclr(p[:, 0], p[:, 1]), abs=1e-6)
+
+    def transcribed(z: Doubles) -> float:
+        p = np.maximum(0, z @ w1.T + b1) @ w2.T + b2
+        return criterion(p[:, 0], p[:, 1])
+
+    found = value(objective, batch)
+    assert found.item() == pytest.approx(transcribed(z), abs=1e-6)
+    (gradient,) = torch.autograd.grad(found, batch.x)
+    np.testing.assert_allclose(gradient.view(N, 2, D), numeric(transcribed, z), atol=1e-6)
 
 
 def apart(objective: Equivariance) -> Equivariance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from headstart import study
@@ -18,7 +20,7 @@ from headstart.errors import OptionError, RunError
 from headstart.report import draw
 from headstart.runs.online import OnlineProbe
 from headstart.runs.pretrained import PretrainedRun
-from headstart.runs.study import few_labels
+from headstart.runs.study import few_labels, suited
 from headstart.runs.study.few_labels import drawn, read_at
 from headstart.runs.study.surrogate_study import SurrogateStudy
 
@@ -146,6 +148,36 @@ def test_the_command_says_it_in_one_document(done: SurrogateStudy, _digits: Path
     assert done.sentence in told.output and "probed, labels a class" in told.output
 
 
+def test_images_may_come_from_a_generator(_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is gone through once, though it is looked at first, and each surrogate reads its images."""
+    monkeypatch.setattr(suited, "STILLS", ("rotation", "egomotion"))
+    images = (np.asarray(Image.open(path)) for path in sorted(_digits.rglob("*.png")))
+    asked = ASKED | {"by": (), "against": [], "images": 60, "per_class": (3,), "repeats": 1, "finetune": False}
+    found = study.surrogates(images, tmp_path / "run", labels=_digits, **asked)
+    assert [one.strategy for one in found.records.of("learned")] == ["rotation", "egomotion"]
+    page = found.report.read_text()
+    assert "The order of the images tells nothing" in page
+    assert "call the same function of headstart with the same arrays" in page
+
+
+def test_how_frames_are_taken_is_the_same_for_all(
+    frames: Path, _digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def stopped(*_: Any, **options: Any) -> None:
+        asked.append(options)
+        raise KeyboardInterrupt
+
+    # The package's own name for the module is the function in it.
+    monkeypatch.setattr(importlib.import_module("headstart.runs.study.surrogates"), "pretrain", stopped)
+    for by in ("slow", "egomotion"):
+        with pytest.raises(KeyboardInterrupt):
+            options = ASKED | {"by": [by], "every": 2, "apart": 7}
+            study.surrogates(frames / "images", tmp_path / by, labels=_digits, **options)
+    assert [(one["by"], one["every"], one["apart"]) for one in asked] == [("slow", 2, 7), ("egomotion", 2, 7)]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -153,6 +185,7 @@ def test_the_command_says_it_in_one_document(done: SurrogateStudy, _digits: Path
         ({"repeats": 0}, "repeats are out of range"),
         ({"per_class": (1,)}, "labels of a class are too few"),
         ({"images": 0}, "teach nothing"),
+        ({"by": (), "apart": 1}, "--apart 2 or more"),
         ({"per_class": (500,)}, "No class has 500 images"),
     ],
 )

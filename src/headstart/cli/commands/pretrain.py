@@ -89,7 +89,7 @@ def study_surrogates_command(
     out: Out,
     by: Annotated[
         list[str] | None,
-        typer.Option(metavar="METHOD", help="As in pretrain; repeatable. By default what single images give."),
+        typer.Option(metavar="METHOD", help="As in pretrain; repeatable. By default what DATA give."),
     ] = None,
     against: Annotated[
         list[str] | None,
@@ -101,6 +101,8 @@ def study_surrogates_command(
     finetune: Annotated[bool, typer.Option(help="Fine-tune networks too, and not only probe them.")] = True,
     repeats: Annotated[int, typer.Option(help="Each with its own weights, labels and judged images.")] = 3,
     poses: Annotated[Path | None, typer.Option(metavar="TABLE", help="As in pretrain.")] = None,
+    every: Annotated[int, typer.Option(help="Of a video, each so many-th frame.")] = 1,
+    apart: Annotated[int, typer.Option(help="slow: frames between two from which they are distant.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the first repeat; each further one has the next.")] = 0,
     size: Size = 64,
     device: Device = "auto",
@@ -125,6 +127,8 @@ def study_surrogates_command(
             finetune=finetune,
             repeats=repeats,
             poses=poses,
+            every=every,
+            apart=apart,
             seed=seed,
             size=size,
             device=device,

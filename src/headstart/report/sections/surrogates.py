@@ -109,8 +109,8 @@ def depth(journal: Journal) -> dict[str, Any] | None:
     }
 
 
-def taught(journal: Journal) -> dict[str, Any] | None:
-    """How far each surrogate task was learned, and what it took."""
+def taught(run: Run, journal: Journal) -> dict[str, Any] | None:
+    """How far each surrogate task was learned, what it took, and why these were tried."""
     learned = journal.of("learned")
     if not learned:
         return None
@@ -128,4 +128,4 @@ def taught(journal: Journal) -> dict[str, Any] | None:
                 "seconds": wording.seconds(mean(r.cost["seconds"] for r in own)),
             }
         )
-    return {"rows": rows}
+    return {"rows": rows, "notes": run.plan.detail["notes"] if run.plan else []}

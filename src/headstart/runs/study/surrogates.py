@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,19 @@ from headstart.runs.context import Context
 from headstart.runs.fit import torch_device
 from headstart.runs.folder import open_journal, refuse_within
 from headstart.runs.machine import cache_folder, give_back_memory, machine
+from headstart.runs.material import Data
 from headstart.runs.online import ALL, online_probe
 from headstart.runs.options import text_of
 from headstart.runs.pretrain import SPLIT, pretrain
 from headstart.runs.study.few_labels import drawn, read_at, tuned_at
-from headstart.runs.study.studying import PER_CLASS, USUAL, Studying
+from headstart.runs.study.studying import PER_CLASS, Studying
+from headstart.runs.study.suited import suited
 from headstart.runs.study.surrogate_study import SurrogateStudy
 from headstart.strategies import SURROGATES
 
 
 def surrogates(
-    data: Path | str,
+    data: Data,
     out: Path | str,
     *,
     labels: Path | str,
@@ -43,6 +45,8 @@ def surrogates(
     finetune: bool = True,
     repeats: int = 3,
     poses: Path | str | None = None,
+    every: int = 1,
+    apart: int = 10,
     seed: int = 0,
     size: int = 64,
     device: str = "auto",
@@ -58,16 +62,18 @@ def surrogates(
 
     Parameters
     ----------
-    data : unlabelled images, frames or videos, as `headstart.pretrain` takes them.
+    data : unlabelled images, frames or videos, as `headstart.pretrain` takes them, from memory too.
     out : the folder. If it holds the same question, unfinished, it goes on where it was.
     labels : labelled images of the task that is meant.
-    by : surrogate tasks; by default those that single images give.
+    by : surrogate tasks; by default those that single images give and, of data that are frames in order, those of
+        frames.
     against : pretrained backbones to compare with.
     images : that each surrogate goes through, counting every view: equal budgets.
     per_class : labels of a class.
     finetune : whether networks are fine-tuned too.
     repeats : with one, nothing is shown.
-    architecture, poses, seed, size, device, max_pixels, progress, on_record : as in `headstart.pretrain`.
+    architecture, poses, every, apart, seed, size, device, max_pixels, progress, on_record : as in
+        `headstart.pretrain`; `poses` are for the surrogates that look at them.
 
     Returns
     -------
@@ -78,15 +84,17 @@ def surrogates(
     HeadstartError : what is wrong with the data, an option, the machine or the folder.
     """
     started = time.perf_counter()
+    if isinstance(data, Iterator):  # gives its images once, and each surrogate reads them
+        data = list(data)
     options = Studying(
-        data=text_of(data),
+        data=text_of(data) if isinstance(data, str | Path) else "arrays",
         backbones=tuple(resolve(against)) if against else (),
         seed=seed,
         size=size,
         split=SPLIT,
         device=device,
         max_pixels=max_pixels,
-        methods=tuple(by or USUAL),
+        methods=tuple(by),
         labels=text_of(labels),
         architecture=architecture,
         images=images,
@@ -94,19 +102,25 @@ def surrogates(
         finetune=finetune,
         repeats=repeats,
         poses=text_of(poses) if poses else "",
+        every=every,
+        apart=apart,
     )
+    notes: tuple[str, ...] = ()
+    if not by:
+        methods, why = suited(data, poses=bool(options.poses), apart=apart, max_pixels=max_pixels)
+        options, notes = replace(options, methods=methods), (why,)
     place, folder = torch_device(device), Path(out).expanduser()
-    refuse_within(folder, data, labels)
+    refuse_within(folder, *(one for one in (data, labels) if isinstance(one, str | Path)))
     journal = open_journal(folder, options.to_json(), what="surrogates")
     context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
     if journal.get("spent") is None:
         keep_within_limit(cache_folder())
-        _work(context, started=started)
+        _work(context, data, notes, started=started)
     draw_surrogates(folder)
     return SurrogateStudy(folder)
 
 
-def _work(context: Context, *, started: float) -> None:
+def _work(context: Context, data: Data, notes: Sequence[str], *, started: float) -> None:
     """Repeat by repeat: every surrogate is learned, then all networks are judged."""
     options = context.options
     assert isinstance(options, Studying)
@@ -114,9 +128,11 @@ def _work(context: Context, *, started: float) -> None:
     for repeat in range(options.repeats):
         seed = options.seed + repeat
         for name in options.methods:
-            _learned(context, name, seed)
-        if context.journal.get("plan") is None:
-            _plan(context)
+            if context.journal.get(_key(name, seed)) is None:
+                learned = _learned(context, data, name, seed)
+                if context.journal.get("plan") is None:  # once there is something that could be learned from
+                    _plan(context, notes)
+                context.note(learned)
         runs = {name: f"run:{_folder(context, name, seed)}" for name in options.methods}
         for name, backbone in ({random: random} | runs | {one: one for one in options.backbones}).items():
             _judged(context, name, backbone, seed)
@@ -125,29 +141,32 @@ def _work(context: Context, *, started: float) -> None:
     context.note(unplanned_spent(context, started, closing=("verdict",)))
 
 
+def _key(name: str, seed: int) -> str:
+    return f"learned/{name}/{seed}"
+
+
 def _folder(context: Context, name: str, seed: int) -> Path:
     return context.folder / "pretrained" / f"{name}-{seed}"
 
 
-def _learned(context: Context, name: str, seed: int) -> None:
+def _learned(context: Context, data: Data, name: str, seed: int) -> Record:
     """One surrogate's network; the epochs are those that come nearest to the images asked for."""
     options = context.options
     assert isinstance(options, Studying)
-    key, folder = f"learned/{name}/{seed}", _folder(context, name, seed)
-    if context.journal.get(key) is not None:
-        return
     started = time.perf_counter()
 
     def progress(stage: str, done: int, total: int) -> None:
         context.progress(f"{name}, seed {seed}: {stage}", done, total)
 
     run = pretrain(
-        options.data,
-        folder,
+        data,
+        _folder(context, name, seed),
         by=name,
         architecture=options.architecture,
         probe=options.labels,
         poses=(options.poses or None) if SURROGATES[name].needs == "motion" else None,
+        every=options.every,
+        apart=options.apart,
         seen=options.images,
         seed=seed,
         size=options.size,
@@ -160,22 +179,19 @@ def _learned(context: Context, name: str, seed: int) -> None:
     last = epochs[-1].metrics
     cost = {"seconds": time.perf_counter() - started, "images": training.cost["images"]}
     metrics = {name: last[name] for name in ("solved", "chance", "collapsed")}
-    record = Record(key, "learned", data=training.data, strategy=name, seed=seed, metrics=metrics, cost=cost)
-    if context.journal.get("plan") is None:
-        _plan(context)
-    context.note(record)
+    key = _key(name, seed)
+    return Record(key, "learned", data=training.data, strategy=name, seed=seed, metrics=metrics, cost=cost)
 
 
-def _plan(context: Context) -> None:
-    """The first record, once there is something that could be learned from."""
+def _plan(context: Context, notes: Sequence[str]) -> None:
     options = context.options
     assert isinstance(options, Studying)
     networks = (f"random/{options.architecture}", *options.methods, *options.backbones)
     seeds = range(options.seed, options.seed + options.repeats)
-    units = [(f"learned/{name}/{seed}", f"{name}, seed {seed}") for seed in seeds for name in options.methods]
+    units = [(_key(name, seed), f"{name}, seed {seed}") for seed in seeds for name in options.methods]
     units += [(f"judged/{name}/{seed}", f"judging {name}, seed {seed}") for seed in seeds for name in networks]
     told = [{"key": key, "name": name, "seconds": None} for key, name in [*units, ("closing", "comparing")]]
-    detail = {"options": options.to_json(), "units": told, "machine": machine(), "notes": []}
+    detail = {"options": options.to_json(), "units": told, "machine": machine(), "notes": list(notes)}
     context.note(Record("plan", "surrogates", seed=options.seed, detail=detail))
 
 
