@@ -26,8 +26,8 @@ from headstart.training.loop import make_optimizer
 from headstart.training.recipe import held_cut
 
 Load = Callable[[str], Backbone]
-FAST = ("test_resnet", "mobilenetv3_small_050", "test_efficientnet", "test_vit")
-SLOW = ("resnet18", "convnext_atto", "regnety_002", "tf_efficientnet_lite0", "swin_tiny_patch4_window7_224")
+FAST = ("test_resnet", "mobilenetv3_small_050", "test_efficientnet", "test_vit", "test_convnext", "test_byobnet")
+SLOW = ("regnety_002", "tf_efficientnet_lite0", "swin_tiny_patch4_window7_224")
 FAMILIES = [*FAST, *(pytest.param(family, marks=pytest.mark.slow) for family in SLOW)]
 rows = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
 families = pytest.mark.parametrize("family", FAMILIES)
@@ -376,8 +376,9 @@ def test_any_one_block_can_train_between_frozen_ones(fresh: Load, family: str, t
     for number, (block, _) in enumerate(fresh(family).segments()):
         backbone = fresh(family)
         segments = dict(backbone.segments())
-        own = {id(p) for p in segments[block].parameters()}
         model = Transferred(backbone, nn.Linear(backbone.widths["top"], 3), block=block)
+        # Some tops hold the source's classifier, which is cut off by now.
+        own = {id(p) for p in segments[block].parameters()}
         before, statistics = snapshot(model), {id(b) for b in segments[block].buffers()}
         assert model.frozen == (list(segments)[number - 1] if number else "")
         run(model, Recipe(epochs=1, batch_size=4, lr=1e-2, lr_head=1e-2), tmp_path / block)
