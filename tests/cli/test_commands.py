@@ -23,7 +23,10 @@ from headstart.bundle.predictor import Predictor
 from headstart.cli.main import app
 from headstart.cli.show import Terminal
 from headstart.data import RowStore
-from headstart.records import Journal
+from headstart.errors import RunError
+from headstart.records import Journal, Record
+from headstart.report.explaining import UNEXPLAINED
+from headstart.runs.run import Recorded, Run
 
 QUICK = ("--backbone", "random/test_resnet", "--size", "32", "--budget", "40s", "--strategy", "probe")
 COMMANDS = ("fit", "joint", "predict", "rank", "report", "explain", "labels", "study", "backbones", "cache", "demo")
@@ -255,6 +258,7 @@ def test_explain_says_what_trains(headstart: Any, run: Path) -> None:
     assert "the frozen network: random/test_resnet (handed back)" in said.stdout
     models = json.loads(headstart("explain", run, "--json").stdout)
     assert [model["strategy"] for model in models] == ["probe", "frozen_random"]
+    assert models == Run(run).explain()
     for model in models:
         assert {part["state"] for part in model["parts"][:-1]} <= {"frozen", "nothing to train"}
         assert model["parts"][-1]["cut"] == "head" and model["parts"][-1]["state"] == "fitted"
@@ -270,6 +274,16 @@ def test_explain_refuses_what_it_cannot_know(headstart: Any, run: Path, tmp_path
     path.write_text("".join(line for line in path.read_text().splitlines(True) if '"candidate"' not in line))
     early = headstart("explain", run)
     assert early.returncode == 2 and "holds no candidate yet" in early.stderr
+
+
+@pytest.mark.parametrize("kind", sorted(UNEXPLAINED))
+def test_explain_and_the_run_itself_refuse_in_the_same_words(headstart: Any, kind: str, tmp_path: Path) -> None:
+    Journal(tmp_path / "records.jsonl").append(Record("plan", kind, detail={}))
+    with pytest.raises(RunError) as caught:
+        Recorded(tmp_path).explain()
+    assert UNEXPLAINED[kind] in caught.value.fact
+    said = headstart("explain", tmp_path)
+    assert said.returncode == 2 and said.stderr == f"{caught.value.fact}\n{caught.value.remedy}\n"
 
 
 def test_rank(headstart: Any, _digits: Path) -> None:
@@ -332,7 +346,6 @@ def test_pruning_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.slow
 def test_demo_fits_its_digits(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from headstart.runs import fit
-    from headstart.runs.run import Run
 
     asked: dict[str, Any] = {}
 

@@ -22,7 +22,7 @@ from headstart.bundle.learned import learned_by
 from headstart.errors import BundleError, DataError, OptionError, RunError
 from headstart.problem import Motions
 from headstart.records import Journal
-from headstart.report import draw, explain
+from headstart.report import draw
 from headstart.runs import surrogates, watching
 from headstart.runs.online import OnlineProbe
 from headstart.runs.pretrained import PretrainedRun
@@ -191,7 +191,7 @@ def test_a_backbone_names_nothing_and_says_what_it_is_for(done: PretrainedRun) -
         Predictor(done.folder)
     assert f"run:{done.folder}" in caught.value.remedy
     with pytest.raises(RunError, match="holds a pretraining"):
-        explain(done.folder)
+        done.explain()
 
 
 def test_collapse_is_said(_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

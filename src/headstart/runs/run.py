@@ -11,6 +11,7 @@ from headstart.advice import Verdict
 from headstart.bundle import Predictor
 from headstart.errors import RunError
 from headstart.records import Journal
+from headstart.report import Explained, explain
 from headstart.runs.compared import Card
 from headstart.runs.sources import cards
 
@@ -35,6 +36,17 @@ class Recorded:
     def report(self) -> Path:
         """The page."""
         return self.folder / "report.html"
+
+    def explain(self) -> list[Explained]:
+        """What trains, and what stays as it was, in every candidate, from the image to the head.
+
+        A dictionary each, from the records alone: what `headstart explain RUN --json` prints.
+
+        Raises
+        ------
+        RunError : it is no run of `fit` or `joint`, or has no candidate yet.
+        """
+        return explain(self.folder)
 
 
 class RunFolder(Recorded):

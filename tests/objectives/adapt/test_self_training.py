@@ -16,6 +16,7 @@ from headstart.objectives import L2SP
 from headstart.objectives.adapt import SHOT, Both, MeanTeacher, PseudoLabels
 from headstart.objectives.adapt.pseudo_labels import surest
 from headstart.objectives.adapt.shot import nearest_centroids
+from headstart.training.recipe import held_cut
 
 Make = Callable[..., Transferred]
 Numeric = Callable[..., np.ndarray]
@@ -90,6 +91,33 @@ def test_the_teacher_follows_by_an_exponential_average(make: Make) -> None:
     for name, tensor in teaching.teacher.state_dict().items():
         np.testing.assert_allclose(tensor.double().numpy(), expected[name], atol=1e-5)
         assert torch.equal(tensor, begin[name]) is (name not in model.moving_state())
+
+
+@pytest.mark.parametrize("held_before", [False, True])
+def test_what_is_unfrozen_later_reaches_the_teacher_and_what_stays_frozen_never(make: Make, held_before: bool) -> None:
+    model = make(frozen="stem")
+    turns = [held_cut(model.backbone.cuts, epoch, epochs=8) for epoch in (1, 2, 3, 4)]
+    assert len(set(turns)) > 2 and turns[-1] == ""
+    model.hold(turns[0] if held_before else "")
+    teaching = MeanTeacher(model, decay=0.9)
+    begin = {name: tensor.clone() for name, tensor in teaching.teacher.state_dict().items()}
+    expected = {name: tensor.double().numpy() for name, tensor in begin.items()}
+    below = {id(tensor) for tensor in model.backbone.lower("stem").parameters()}
+    never = {n for n, p in model.named_parameters() if id(p) in below} | {n for n, _ in model.named_buffers()}
+    for cut in turns:
+        model.hold(cut)
+        with torch.no_grad():
+            for parameter in model.trainable():
+                parameter.add_(torch.randn_like(parameter))
+        teaching.follow(model)
+        for name, tensor in model.named_parameters():
+            expected[name] = 0.9 * expected[name] + 0.1 * tensor.detach().double().numpy()
+    for name, tensor in teaching.teacher.state_dict().items():
+        if name in never:
+            assert torch.equal(tensor, begin[name]) and torch.equal(tensor, model.state_dict()[name]), name
+        else:
+            assert not torch.allclose(tensor, begin[name], atol=1e-3), name
+            np.testing.assert_allclose(tensor.double().numpy(), expected[name], atol=1e-5)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 1.0])

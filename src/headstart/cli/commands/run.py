@@ -45,6 +45,6 @@ def explain_command(run: RunFolder, as_json: Json = False) -> None:
     """What trains, and what stays as it was, in each candidate of a run."""
     with Terminal(quiet=as_json) as terminal:
         from headstart.cli.tables import print_explained
-        from headstart.report import explain
+        from headstart.runs.run import Recorded
 
-        print_explained(terminal, explain(run), as_json=as_json)
+        print_explained(terminal, Recorded(run).explain(), as_json=as_json)
