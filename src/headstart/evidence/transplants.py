@@ -128,6 +128,17 @@ def over_seeds(values: Doubles) -> Forecast:
     return paired_difference(values, np.zeros(len(values)), independent=len(values), level=LEVEL)
 
 
+def late_gain(values: Sequence[float]) -> float:
+    """What a curve, one value an epoch from 0 on, gained over the last quarter of its epochs.
+
+    Examples
+    --------
+    >>> round(late_gain([0.1, 0.5, 0.7, 0.8, 0.84]), 2)
+    0.04
+    """
+    return float(values[-1] - values[-1 - max(1, len(values) // 4)])
+
+
 def rise(by_n: Mapping[int, Doubles]) -> Doubles:
     """Least-squares slope over n of each seed's differences, a layer: ``(s,)``.
 

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from statistics import mean
 from typing import Any
 
-from headstart.advice.transferability import judge_transferability, sentence
+from headstart.advice.transferability import Plateau, judge_plateau, judge_transferability, sentence
 from headstart.evidence.learning_curves import Forecast
-from headstart.evidence.transplants import PAIRS, Transplant, average, decompose, differences
+from headstart.evidence.transplants import PAIRS, Transplant, average, decompose, differences, late_gain
 from headstart.records import Journal, Record
+from headstart.report import wording
 from headstart.report.transferability import transplants
 from headstart.runs.study.transplanting import KINDS
 
@@ -18,6 +19,13 @@ NEAR = "random"
 AVERAGED = ("retrained", "gain", "beyond")
 RANGES = (1, 3, 5)
 """The first n of the ranges that the paper averages over; the last n is that of the network."""
+PLATEAUS = {
+    "plateau": "The bases had come to a plateau",
+    "more training helps": "More training still helps the bases, so that AnB+ is judged against BnB+",
+    "still learning": "The bases were still learning, so that everything here may differ with more time",
+    "not known": "Whether the bases had come to a plateau is not known",
+}
+"""By the word of a `Plateau`, what is said."""
 
 
 def findings_record(journal: Journal, *, seed: int) -> Record:
@@ -29,11 +37,16 @@ def findings_record(journal: Journal, *, seed: int) -> Record:
     cells = {kind: transplants(journal, kind, labels=0) for kind in distances}
     found = judge_transferability(cells[near], cells[far] if far else ())
     labels = sorted({record.detail["labels"] for record in journal.of("cell")})
+    plateau = judge_plateau(_late(journal), list(cells.values()))
     parts = {kind: {str(k): _parts(transplants(journal, kind, labels=k)) for k in labels} for kind in distances}
     detail = {
         "sentence": sentence(found),
-        "reasons": [_reason(one.says, one.measure, one.value, one.low, one.high, one.word) for one in found],
+        "reasons": [
+            *(_reason(one.says, one.measure, one.value, one.low, one.high, one.word) for one in found),
+            _learned(plateau),
+        ],
         "findings": [asdict(one) for one in found],
+        "plateau": asdict(plateau) | {"says": _learned(plateau)},
         "near": near,
         "far": far,
         "distances": distances,
@@ -47,6 +60,12 @@ def _distances(journal: Journal) -> dict[str, float]:
     records = journal.of("halves")
     kinds = dict.fromkeys(record.strategy for record in records)
     return {kind: mean(r.metrics["distance"] for r in records if r.strategy == kind) for kind in kinds}
+
+
+def _late(journal: Journal) -> float:
+    """What the bases gained over the last quarter of their epochs, mean over all with all labels."""
+    bases = [record for record in journal.of("cell") if not record.detail["n"] and not record.detail["labels"]]
+    return mean(late_gain([value for _, value in record.detail["curve"]]) for record in bases)
 
 
 def _parts(cells: Sequence[Transplant]) -> dict[str, Any]:
@@ -66,6 +85,14 @@ def _parts(cells: Sequence[Transplant]) -> dict[str, Any]:
 
 def _told(found: Forecast | None) -> dict[str, Any] | None:
     return None if found is None else asdict(found)
+
+
+def _learned(plateau: Plateau) -> str:
+    late = f"{wording.points(plateau.late)} over the last quarter of their epochs"
+    if plateau.value is None:
+        return f"{PLATEAUS[plateau.word]}: {late}."
+    more = wording.points(plateau.value, plateau.low, plateau.high)
+    return f"{PLATEAUS[plateau.word]}: {late}, and {more} in as many steps again (BnB+ − base, mean over n)."
 
 
 def _reason(says: str, measure: str, value: float, low: float | None, high: float | None, word: str) -> str:
