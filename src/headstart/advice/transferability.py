@@ -9,7 +9,7 @@ import numpy as np
 
 from headstart.evidence.learning_curves import Forecast
 from headstart.evidence.multiple import holm, paired_p
-from headstart.evidence.transplants import Doubles, Transplant, differences, over_seeds, rise
+from headstart.evidence.transplants import Doubles, Transplant, differences, minus, over_seeds, rise
 
 ALPHA = 0.05
 FEWEST = 3
@@ -150,8 +150,7 @@ def _dips(near: Cells, far: Cells) -> Doubles | None:
 
 def _more_lost(near: Cells, far: Cells) -> dict[int, Doubles]:
     """By n, AnB − base between dissimilar halves, minus the same between the others."""
-    one, other = differences(far, "AnB"), differences(near, "AnB")
-    return {n: one[n] - other[n] for n in one if n in other and len(one[n]) == len(other[n])}
+    return minus(differences(far, "AnB"), differences(near, "AnB"))
 
 
 def _mean(parts: Mapping[int, Doubles]) -> Doubles | None:

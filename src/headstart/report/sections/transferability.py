@@ -155,6 +155,16 @@ def few_labels(run: Run) -> dict[str, Any] | None:
         for k in numbers
         for drop in by_labels[str(k)]["drops"]
     ]
+    rows += [
+        {
+            "kind": KINDS.get(kind, f"Halves of {kind}"),
+            "n": "mean",
+            "labels": f"{wording.count(int(k))} − all",
+            "cells": [_cell(found[name]) for name in ("loss", "gain", "over_random")],
+        }
+        for kind, by_number in run.verdict.detail.get("by_labels", {}).items()
+        for k, found in by_number.items()
+    ]
     return {"rows": rows}
 
 
@@ -179,7 +189,17 @@ def halves(run: Run, journal: Journal) -> dict[str, Any] | None:
                 "n": last["n"] if last else 0,
             }
         )
-    return {"rows": rows, "reference": str(run.options.get("reference"))}
+    reference = str(run.options.get("reference"))
+    return {"rows": rows, "reference": reference, "rising": _rising(run.verdict.detail if run.verdict else {})}
+
+
+def _rising(detail: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is lost more with the distance of the halves, a tenth of it: no two pairs are 1 apart."""
+    found = detail.get("by_distance")
+    if found is None:
+        return None
+    value, low, high = (None if found[end] is None else found[end] / 10 for end in ("value", "low", "high"))
+    return {"n": found["n"], "pairs": found["pairs"], "by_tenth": wording.points(value, low, high)}
 
 
 def bases(run: Run, journal: Journal) -> dict[str, Any] | None:

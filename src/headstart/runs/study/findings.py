@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from statistics import mean
 from typing import Any
 
 from headstart.advice.transferability import Plateau, judge_plateau, judge_transferability, sentence
 from headstart.evidence.learning_curves import Forecast
-from headstart.evidence.transplants import PAIRS, Transplant, average, decompose, differences, late_gain
+from headstart.evidence.transplants import PAIRS, Transplant, average, decompose, differences, late_gain, minus, slope
 from headstart.records import Journal, Record
 from headstart.report import wording
 from headstart.report.transferability import transplants
@@ -17,6 +17,8 @@ from headstart.runs.study.transplanting import KINDS
 
 NEAR = "random"
 AVERAGED = ("retrained", "gain", "beyond")
+CONTRASTED = ("loss", "gain", "over_random")
+"""Parts of the drop that are held against each other with few labels and with all."""
 RANGES = (1, 3, 5)
 """The first n of the ranges that the paper averages over; the last n is that of the network."""
 PLATEAUS = {
@@ -51,6 +53,8 @@ def findings_record(journal: Journal, *, seed: int) -> Record:
         "far": far,
         "distances": distances,
         "parts": parts,
+        "by_distance": _by_distance(journal, cells),
+        "by_labels": _by_labels(journal, list(distances), labels),
     }
     return Record("verdict", "verdict", part="test", seed=seed, detail=detail)
 
@@ -81,6 +85,41 @@ def _parts(cells: Sequence[Transplant]) -> dict[str, Any]:
         for name in AVERAGED
     }
     return {"drops": drops, "averages": averages}
+
+
+def _by_distance(journal: Journal, cells: Mapping[str, Sequence[Transplant]]) -> dict[str, Any] | None:
+    """What frozen layers of the other half lose at the last n, by the distance of the halves; None of one distance.
+
+    One pair of halves is one point, however many seeds share it: they say how well its loss is known, and nothing of
+    other pairs at that distance.
+    """
+    last = max((cell.n for own in cells.values() for cell in own), default=0)
+    found = []
+    for halves in journal.of("halves"):
+        own = [cell for cell in cells[halves.strategy] if cell.seed == halves.seed]
+        for lost in differences(own, "AnB").get(last, ()):
+            pair = frozenset(tuple(halves.detail[letter]) for letter in "AB")
+            found.append((halves.metrics["distance"], -float(lost), pair))
+    if not found:
+        return None
+    x, y, pairs = zip(*found, strict=True)
+    rising = slope(x, y, groups=pairs)
+    measure = f"base − AnB at n = {last}, by 1 of distance"
+    return None if rising is None else {"measure": measure, "n": last, "pairs": len(set(pairs))} | asdict(rising)
+
+
+def _by_labels(journal: Journal, kinds: Sequence[str], labels: Sequence[int]) -> dict[str, Any]:
+    """By kind and number of labels: the parts of the drop with so many minus the same with all, mean over n."""
+    return {
+        kind: {str(k): _fewer(transplants(journal, kind, labels=k), transplants(journal, kind)) for k in labels if k}
+        for kind in kinds
+        if len(labels) > 1
+    }
+
+
+def _fewer(few: Sequence[Transplant], every: Sequence[Transplant]) -> dict[str, Any]:
+    contrasts = {name: minus(differences(few, *PAIRS[name]), differences(every, *PAIRS[name])) for name in CONTRASTED}
+    return {name: _told(average(by_n, first=1)) for name, by_n in contrasts.items()}
 
 
 def _told(found: Forecast | None) -> dict[str, Any] | None:
