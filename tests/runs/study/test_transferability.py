@@ -21,6 +21,7 @@ from headstart.data import RowStore
 from headstart.data.batches import Batches, Steps
 from headstart.errors import BackboneError, DataError, OptionError, RunError
 from headstart.features import Passing
+from headstart.objectives import CrossEntropy
 from headstart.problem import labelled_arrays, read_labelled
 from headstart.records import Journal, Record
 from headstart.report import draw
@@ -330,6 +331,41 @@ def test_the_frozen_part_runs_once_and_the_network_is_the_one_that_images_give(
     train_cell(lab, job)
     assert len(passed) > 3 * job.steps
     assert _same(made[0], made[1])
+
+
+@pytest.mark.slow
+def test_all_networks_of_a_half_and_a_seed_read_the_same_images_in_the_same_order(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halves = halved(lab, "random", seed=0, means=lambda: np.empty(0))
+    tasks = Tasks(lab, {("random", seed): halves for seed in (0, 1)})
+    read: list[list[int]] = []
+    learned, own = CrossEntropy.forward, Batches.order
+
+    def order(self: Batches, epoch: int, *, seed: int) -> list[np.ndarray]:
+        found = own(self, epoch, seed=seed)
+        read.extend(self.indices[part].tolist() for part in found)
+        return found
+
+    def forward(self: CrossEntropy, model: Any, batch: Any, progress: float) -> Any:
+        read.append(batch.y.tolist())
+        return learned(self, model, batch, progress)
+
+    def trained(cell: Cell) -> list[list[int]]:
+        read.clear()
+        train_cell(lab, Job(cell, tasks.sides(cell), 2, 3, 16, 3e-3))
+        return list(read)
+
+    monkeypatch.setattr(Batches, "order", order)
+    monkeypatch.setattr(CrossEntropy, "forward", forward)
+    bases = [trained(Cell("random", seed, target)) for seed in (0, 1) for target in "AB"]
+    of_b = [
+        trained(Cell("random", 0, "B", 0, name, n, cut))
+        for n, cut in ((1, CUTS[0]), (7, CUTS[2]))
+        for name in ("AnB", "BnB", "AnB+")
+    ]
+    assert len(of_b[0]) >= 2 * 2 * 3 and all(one == bases[1] for one in of_b)
+    assert bases[1] != bases[3] and bases[0] != bases[1]
 
 
 def test_a_frozen_network_that_is_stopped_between_epochs_goes_on_with_what_was_stored(
