@@ -26,6 +26,7 @@ from subsets import CASES
 HERE = Path(__file__).parent
 GRID = tomllib.loads((HERE / "grids/transferability.toml").read_text())
 RECORDS = HERE / "records/transferability.jsonl"
+CELLS = {name: HERE / f"records/transferability-{name}.jsonl" for name in ("glyphs", "fashion", "gpu")}
 RUNS = HERE / "results/transferability"
 TITLES = (
     ("coadaptation", "BnB − base"),
@@ -55,6 +56,7 @@ def run(name: str) -> None:
     found = json.loads(done.stdout)
     plan, cells = found["plan"], found["cells"]
     bases = [cell for cell in cells if not cell["n"]]
+    keep_cells(name, cells)
     keep(
         {
             "what": name,
@@ -202,6 +204,18 @@ def keep(row: Row) -> None:
     RECORDS.write_text("".join(json.dumps(one) + "\n" for one in [*others, row]))
 
 
+def keep_cells(name: str, cells: list[Row]) -> None:
+    """Write the value of every network of a grid down, beside that of its base: the table can be analysed again."""
+    own = ("kind", "seed", "target", "labels")
+    base = {tuple(cell[key] for key in own): cell["value"] for cell in cells if not cell["n"]}
+    rows = [
+        {key: cell[key] for key in (*own, "treatment", "n", "cut", "images", "value", "judged", "seconds")}
+        | {"base": base[tuple(cell[key] for key in own)]}
+        for cell in cells
+    ]
+    CELLS[name].write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 def recorded() -> list[Row]:
     """Everything that was measured."""
     return [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
@@ -210,7 +224,7 @@ def recorded() -> list[Row]:
 def table() -> None:
     """Markdown: findings and drops of each grid, what sharing saves, what kills did."""
     rows = {row["what"]: row for row in recorded()}
-    for name in ("glyphs", "fashion", "gpu"):
+    for name in CELLS:
         if name not in rows:
             print(f"\n**{name}**: not run.")
             continue
@@ -259,7 +273,7 @@ if __name__ == "__main__":
     asked = sys.argv[1:] or ["glyphs", "fashion", "alone", "kills"]
     RUNS.mkdir(parents=True, exist_ok=True)
     for what in asked:
-        if what in ("glyphs", "fashion", "gpu"):
+        if what in CELLS:
             started = time.time()
             run(what)
             print(what, f"{time.time() - started:.0f} s")

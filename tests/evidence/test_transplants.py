@@ -8,8 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from headstart.evidence.transplants import Transplant, average, decompose, differences, over_seeds, rise
+from headstart.evidence.transplants import (
+    Transplant,
+    average,
+    decompose,
+    differences,
+    late_gain,
+    minus,
+    over_seeds,
+    rise,
+    slope,
+)
 
 PUBLISHED = Path(__file__).parent / "data/yosinski2014.csv"
 NAMES = {"BnB": "BnB", "AnB": "AnB", "AnB+ (0A0B)": "AnB+", "BnB+ (0A0A)": "BnB+"}
@@ -115,3 +126,33 @@ def test_one_seed_has_no_interval() -> None:
 def test_a_slope_needs_two_cuts() -> None:
     with pytest.raises(ValueError, match="two cuts"):
         rise({1: np.zeros(3)})
+
+
+def test_a_slope_and_its_interval_are_those_of_a_regression_on_the_means_of_groups() -> None:
+    rng = np.random.default_rng(0)
+    x = np.array([1.0, 1.1, 1.3, 1.4, 1.4])
+    y = 0.2 * x + rng.normal(0, 0.03, 5)
+    found = slope(x, y, groups="abcdd")
+    means = [[1.0, 1.1, 1.3, 1.4], [*y[:3], (y[3] + y[4]) / 2]]
+    expected = stats.linregress(*means)
+    half = stats.t.ppf(0.975, 2) * expected.stderr
+    assert found is not None
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (expected.slope, expected.slope - half, expected.slope + half)
+    )
+
+
+def test_of_one_distance_there_is_no_slope_and_of_two_no_interval() -> None:
+    assert slope([1.2, 1.2 + 1e-15], [0.1, 0.2], groups="ab") is None
+    found = slope([1.0, 2.0, 2.0], [0.1, 0.3, 0.5], groups="abb")
+    assert found is not None and found.value == pytest.approx(0.3) and found.low is None
+
+
+def test_differences_are_taken_where_both_have_as_many_seeds() -> None:
+    one, other = {1: np.ones(3), 2: np.ones(2), 4: np.ones(3)}, {1: np.zeros(3), 2: np.zeros(3)}
+    assert {n: values.tolist() for n, values in minus(one, other).items()} == {1: [1.0, 1.0, 1.0]}
+
+
+@pytest.mark.parametrize(("epochs", "gained"), [(8, 0.2), (4, 0.1), (1, 0.1)])
+def test_the_last_quarter_of_a_curve_is_one_epoch_at_least(epochs: int, gained: float) -> None:
+    assert late_gain(np.arange(epochs + 1) / 10) == pytest.approx(gained)

@@ -9,11 +9,13 @@ import numpy as np
 
 from headstart.evidence.learning_curves import Forecast
 from headstart.evidence.multiple import holm, paired_p
-from headstart.evidence.transplants import Doubles, Transplant, differences, over_seeds, rise
+from headstart.evidence.transplants import Doubles, Transplant, differences, minus, over_seeds, rise
 
 ALPHA = 0.05
 FEWEST = 3
 """Seeds: two that happen to agree to an image would be a proof of anything."""
+PLATEAU = 0.01
+"""What a base may gain over the last quarter of its epochs without still learning, a share."""
 Cells = Sequence[Transplant]
 
 
@@ -41,6 +43,26 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Plateau:
+    """Whether the bases had learned what they could.
+
+    Attributes
+    ----------
+    late : what they gained over the last quarter of their epochs, a share.
+    value, low, high : BnB+ − base, mean over n and kinds of halves, and 95 % interval over seeds; None where BnB+ was
+        not run.
+    word : ``more training helps`` (BnB+ is shown to be above its base), ``still learning`` (by `late`), ``not known``,
+        or ``plateau``.
+    """
+
+    late: float
+    value: float | None
+    low: float | None
+    high: float | None
+    word: str
+
+
+@dataclass(frozen=True)
 class _Asked:
     name: str
     says: str
@@ -63,6 +85,31 @@ def judge_transferability(near: Cells, far: Cells = ()) -> tuple[Finding, ...]:
     asked = [(one, values) for one in FINDINGS if (values := one.contrast(near, far)) is not None]
     adjusted = holm([paired_p(values.tolist()) if len(values) >= FEWEST else 1.0 for _, values in asked])
     return tuple(_finding(one, over_seeds(values), p) for (one, values), p in zip(asked, adjusted, strict=True))
+
+
+def judge_plateau(late: float, kinds: Sequence[Cells]) -> Plateau:
+    """Whether the bases had come to a plateau.
+
+    A learning rate that falls to nought flattens the end of any curve. What begins with layers of the base and trains
+    all of them for as many steps again says more: where that ends above the base, the base was not done.
+
+    Parameters
+    ----------
+    late : what bases gained over the last quarter of their epochs, a share.
+    kinds : cells of each kind of halves, of the same seeds.
+    """
+    more = [values for own in kinds if (values := _mean(differences(own, "BnB+"))) is not None]
+    found = over_seeds(np.mean(more, axis=0)) if more else None
+    low = found.low if found is not None and len(more[0]) >= FEWEST else None
+    if low is not None and low > 0:
+        word = "more training helps"
+    elif late > PLATEAU:
+        word = "still learning"
+    else:
+        word = "not known" if low is None else "plateau"
+    if found is None:
+        return Plateau(late, None, None, None, word)
+    return Plateau(late, found.value, found.low, found.high, word)
 
 
 def _finding(asked: _Asked, found: Forecast, p: float) -> Finding:
@@ -103,8 +150,7 @@ def _dips(near: Cells, far: Cells) -> Doubles | None:
 
 def _more_lost(near: Cells, far: Cells) -> dict[int, Doubles]:
     """By n, AnB − base between dissimilar halves, minus the same between the others."""
-    one, other = differences(far, "AnB"), differences(near, "AnB")
-    return {n: one[n] - other[n] for n in one if n in other and len(one[n]) == len(other[n])}
+    return minus(differences(far, "AnB"), differences(near, "AnB"))
 
 
 def _mean(parts: Mapping[int, Doubles]) -> Doubles | None:

@@ -7,11 +7,12 @@ these; the mean over both directions of a split is one number a seed, and interv
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from headstart.evidence.learning_curves import Forecast
 from headstart.evidence.replicates import paired_difference
@@ -19,6 +20,8 @@ from headstart.evidence.replicates import paired_difference
 Doubles = NDArray[np.float64]
 BASE = "base"
 LEVEL = 0.95
+LEAST_SPREAD = 1e-9
+"""Of distances that differ by more than how they were rounded."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,53 @@ def average(by_n: Mapping[int, Doubles], *, first: int) -> Forecast | None:
     return over_seeds(np.mean(rows, axis=0))
 
 
+def minus(one: Mapping[int, Doubles], other: Mapping[int, Doubles]) -> dict[int, Doubles]:
+    """By n that both have for as many seeds, one − other of each seed."""
+    return {n: one[n] - other[n] for n in one if n in other and len(one[n]) == len(other[n])}
+
+
 def over_seeds(values: Doubles) -> Forecast:
     """Mean and 95 % interval of one number a seed, ``(s,)``; no interval of one seed."""
     return paired_difference(values, np.zeros(len(values)), independent=len(values), level=LEVEL)
+
+
+def slope(x: Sequence[float], y: Sequence[float], *, groups: Sequence[Hashable]) -> Forecast | None:
+    """Least-squares slope of y on x, with the interval of Student's t; None where x does not vary.
+
+    Points of one group are one point, their mean: with m groups there are m − 2 degrees of freedom, and of two groups
+    there is no interval.
+
+    Examples
+    --------
+    >>> found = slope([1, 2, 2, 3], [0.1, 0.15, 0.25, 0.3], groups="abbc")
+    >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
+    (0.1, 0.1, 0.1)
+    """
+    by_group: dict[Hashable, list[tuple[float, float]]] = {}
+    for group, across, down in zip(groups, x, y, strict=True):
+        by_group.setdefault(group, []).append((across, down))
+    means = np.array([np.mean(points, axis=0) for points in by_group.values()])
+    centred, lifted = (means - means.mean(axis=0)).T
+    if np.ptp(centred) <= LEAST_SPREAD:
+        return None
+    value, free = float(centred @ lifted / (centred @ centred)), len(means) - 2
+    if free < 1:
+        return Forecast(value, None, None)
+    rest = lifted - value * centred
+    error = np.sqrt(rest @ rest / free / (centred @ centred))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, free) * error)
+    return Forecast(value, value - half, value + half)
+
+
+def late_gain(values: Sequence[float]) -> float:
+    """What a curve, one value an epoch from 0 on, gained over the last quarter of its epochs.
+
+    Examples
+    --------
+    >>> round(late_gain([0.1, 0.5, 0.7, 0.8, 0.84]), 2)
+    0.04
+    """
+    return float(values[-1] - values[-1 - max(1, len(values) // 4)])
 
 
 def rise(by_n: Mapping[int, Doubles]) -> Doubles:

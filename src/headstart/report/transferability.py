@@ -39,7 +39,7 @@ def draw_transferability(folder: Path) -> Path:
         ("responds", "What the layers respond to", inside.responds(Path(folder), journal)),
         ("inside", "Features by depth", inside.depth(journal)),
         ("halves", "The two tasks", transferability.halves(run, journal)),
-        ("bases", "How the bases learned", transferability.bases(journal)),
+        ("bases", "How the bases learned", transferability.bases(run, journal)),
         ("spent", "What was spent where", spent.section(run)),
         ("repeat", "How to repeat it", repeat.under(run, again.study_transferability(run.options))),
     )

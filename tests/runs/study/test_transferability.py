@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +17,15 @@ from typer.testing import CliRunner
 
 from headstart import study
 from headstart.cli.main import app
+from headstart.data import RowStore
 from headstart.data.batches import Batches, Steps
 from headstart.errors import BackboneError, DataError, OptionError, RunError
 from headstart.features import Passing
+from headstart.objectives import CrossEntropy
 from headstart.problem import labelled_arrays, read_labelled
 from headstart.records import Journal, Record
 from headstart.report import draw
-from headstart.runs.context import Context
+from headstart.runs.context import Context, kept_arrays
 from headstart.runs.study import cells as cells_
 from headstart.runs.study.cells import Job, begun, kept_network, train_cell
 from headstart.runs.study.laboratory import Cell, Laboratory, Sides
@@ -29,6 +34,7 @@ from headstart.runs.study.tasks import Tasks, halved
 from headstart.runs.study.transferability_study import TransferabilityStudy
 from headstart.runs.study.transplanting import Transplanting
 from headstart.strategies import TREATMENTS
+from headstart.training import score
 
 CUTS = ("layers.conv1", "layers.conv4", "layers.fc7")
 ASKED: dict[str, Any] = {
@@ -41,6 +47,7 @@ ASKED: dict[str, Any] = {
     "jobs": 1,
     "device": "cpu",
 }
+SMALL: dict[str, Any] = ASKED | {"splits": ("random",), "seeds": 1, "labels": (), "cuts": CUTS[:2]}
 OPTIONS = Transplanting(
     data="arrays",
     backbones=("random/plain_alexnet",),
@@ -59,6 +66,12 @@ OPTIONS = Transplanting(
 def done(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> TransferabilityStudy:
     """Return a finished study."""
     return study.transferability(_digits, tmp_path_factory.mktemp("lab") / "run", **ASKED)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, _digits: Path) -> TransferabilityStudy:
+    """Return a finished study of one seed, whose networks were trained one after the other."""
+    return study.transferability(_digits, tmp_path_factory.mktemp("small") / "run", **SMALL)
 
 
 @pytest.fixture
@@ -191,10 +204,35 @@ def _measured(found: TransferabilityStudy) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_networks_side_by_side_have_the_same_bits(_digits: Path, tmp_path: Path) -> None:
-    asked = ASKED | {"splits": ("random",), "seeds": 1, "labels": (), "cuts": CUTS[:2]}
-    one, two = (study.transferability(_digits, tmp_path / str(jobs), **(asked | {"jobs": jobs})) for jobs in (1, 2))
-    assert _measured(one) == _measured(two)
+def test_networks_side_by_side_have_the_same_bits(small: TransferabilityStudy, _digits: Path, tmp_path: Path) -> None:
+    two = study.transferability(_digits, tmp_path / "two", **(SMALL | {"jobs": 2}))
+    assert _measured(small) == _measured(two)
+
+
+@pytest.mark.slow
+def test_a_study_of_two_networks_at_a_time_that_is_killed_ends_with_the_same_table(
+    small: TransferabilityStudy, _digits: Path, tmp_path: Path
+) -> None:
+    words = ["study", "transferability", _digits, "--out", tmp_path / "run", "--split", "random", "--seeds", 1]
+    words += ["--epochs", 1, "--reference", SMALL["reference"], "--jobs", 2, "--device", "cpu"]
+    words += [word for cut in SMALL["cuts"] for word in ("--cut", cut)]
+    command = [sys.executable, "-W", "ignore", "-m", "headstart", *map(str, words)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None and len(_transplanted(tmp_path / "run")) < 5:
+            time.sleep(0.005)
+    finally:
+        process.kill()
+        process.wait()
+    done = _transplanted(tmp_path / "run")
+    assert 5 <= len(done) < len(_transplanted(small.folder)), "it was not killed in the middle"
+    resumed = study.transferability(_digits, tmp_path / "run", **SMALL)
+    assert _measured(resumed) == _measured(small)
+
+
+def _transplanted(folder: Path) -> list[str]:
+    """Networks that were given layers, and are done."""
+    return [record.key for record in Journal(folder / "records.jsonl").of("cell") if record.detail["n"]]
 
 
 @pytest.mark.slow
@@ -202,7 +240,7 @@ def test_the_page_is_drawn_from_the_records_alone(done: TransferabilityStudy) ->
     page = done.report.read_text()
     for words in ("What is lost and gained", "Finding by finding", "With fewer labels", "The two tasks", "by depth"):
         assert words in page
-    assert ("come to a plateau" in page) != ("still learning" in page)
+    assert done.records.get("verdict").detail["plateau"]["says"] in page
     draw(done.folder)
     assert done.report.read_text() == page
     lines = (done.folder / "records.jsonl").read_text().splitlines(keepends=True)
@@ -293,6 +331,71 @@ def test_the_frozen_part_runs_once_and_the_network_is_the_one_that_images_give(
     train_cell(lab, job)
     assert len(passed) > 3 * job.steps
     assert _same(made[0], made[1])
+
+
+@pytest.mark.slow
+def test_all_networks_of_a_half_and_a_seed_read_the_same_images_in_the_same_order(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halves = halved(lab, "random", seed=0, means=lambda: np.empty(0))
+    tasks = Tasks(lab, {("random", seed): halves for seed in (0, 1)})
+    read: list[list[int]] = []
+    learned, own = CrossEntropy.forward, Batches.order
+
+    def order(self: Batches, epoch: int, *, seed: int) -> list[np.ndarray]:
+        found = own(self, epoch, seed=seed)
+        read.extend(self.indices[part].tolist() for part in found)
+        return found
+
+    def forward(self: CrossEntropy, model: Any, batch: Any, progress: float) -> Any:
+        read.append(batch.y.tolist())
+        return learned(self, model, batch, progress)
+
+    def trained(cell: Cell) -> list[list[int]]:
+        read.clear()
+        train_cell(lab, Job(cell, tasks.sides(cell), 2, 3, 16, 3e-3))
+        return list(read)
+
+    monkeypatch.setattr(Batches, "order", order)
+    monkeypatch.setattr(CrossEntropy, "forward", forward)
+    bases = [trained(Cell("random", seed, target)) for seed in (0, 1) for target in "AB"]
+    of_b = [
+        trained(Cell("random", 0, "B", 0, name, n, cut))
+        for n, cut in ((1, CUTS[0]), (7, CUTS[2]))
+        for name in ("AnB", "BnB", "AnB+")
+    ]
+    assert len(of_b[0]) >= 2 * 2 * 3 and all(one == bases[1] for one in of_b)
+    assert bases[1] != bases[3] and bases[0] != bases[1]
+
+
+def test_a_frozen_network_that_is_stopped_between_epochs_goes_on_with_what_was_stored(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = Tasks(lab, {("random", 0): halved(lab, "random", seed=0, means=lambda: np.empty(0))})
+    cell = Cell("random", 0, "B", 0, "AnB", 4, "layers.conv4")
+    assert cell.source is not None
+    train_cell(lab, Job(cell.source, tasks.sides(cell.source), 1, 2, 32, 3e-3))
+    job = Job(cell, tasks.sides(cell), 4, 2, 32, 3e-3, keep=True)
+    whole, weights = train_cell(lab, job), kept_arrays(lab.kept(cell))
+    lab.kept(cell).unlink()
+    seen: list[int] = []
+
+    def stopping(model: Any, batches: Any) -> Any:
+        seen.append(len(seen))
+        if len(seen) > 2:  # as it begins, after the first epoch, and now
+            raise KeyboardInterrupt
+        return score(model, batches)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cells_, "score", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train_cell(lab, job)
+    assert list((lab.folder / "work").rglob("training.safetensors")) and not lab.kept(cell).exists()
+    monkeypatch.setattr(RowStore, "put", lambda *_: pytest.fail("the frozen part ran again"))
+    resumed = train_cell(lab, job)
+    assert (resumed.metrics, resumed.detail) == (whole.metrics, whole.detail)
+    again = kept_arrays(lab.kept(cell))
+    assert weights.keys() == again.keys() and all(np.array_equal(weights[name], again[name]) for name in weights)
 
 
 @pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])

@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any
 
 from headstart.evidence.transplants import Transplant, differences, over_seeds
-from headstart.records import Journal, Record
+from headstart.records import Journal
 from headstart.report import wording
 from headstart.report.charts import Course, shares_by_epoch
 from headstart.report.charts.transplants import Effect, Halved, Treated, lines_by_layer
@@ -32,8 +32,6 @@ PARTS = (
     ("over_random", "Over random", "AnB − random"),
 )
 AVERAGES = (("retrained", "BnB+ − base"), ("gain", "AnB+ − base"), ("beyond", "AnB+ − BnB+"))
-PLATEAU = 0.01
-"""Points of accuracy over the last quarter of the epochs above which a base was still learning."""
 SHOWN = 40
 """Classes of a half that are listed, at most."""
 
@@ -157,6 +155,16 @@ def few_labels(run: Run) -> dict[str, Any] | None:
         for k in numbers
         for drop in by_labels[str(k)]["drops"]
     ]
+    rows += [
+        {
+            "kind": KINDS.get(kind, f"Halves of {kind}"),
+            "n": "mean",
+            "labels": f"{wording.count(int(k))} − all",
+            "cells": [_cell(found[name]) for name in ("loss", "gain", "over_random")],
+        }
+        for kind, by_number in run.verdict.detail.get("by_labels", {}).items()
+        for k, found in by_number.items()
+    ]
     return {"rows": rows}
 
 
@@ -181,10 +189,20 @@ def halves(run: Run, journal: Journal) -> dict[str, Any] | None:
                 "n": last["n"] if last else 0,
             }
         )
-    return {"rows": rows, "reference": str(run.options.get("reference"))}
+    reference = str(run.options.get("reference"))
+    return {"rows": rows, "reference": reference, "rising": _rising(run.verdict.detail if run.verdict else {})}
 
 
-def bases(journal: Journal) -> dict[str, Any] | None:
+def _rising(detail: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is lost more with the distance of the halves, a tenth of it: no two pairs are 1 apart."""
+    found = detail.get("by_distance")
+    if found is None:
+        return None
+    value, low, high = (None if found[end] is None else found[end] / 10 for end in ("value", "low", "high"))
+    return {"n": found["n"], "pairs": found["pairs"], "by_tenth": wording.points(value, low, high)}
+
+
+def bases(run: Run, journal: Journal) -> dict[str, Any] | None:
     """How the bases learned, and whether they had come to a plateau; which learning rate was chosen."""
     own = [record for record in journal.of("cell") if not record.detail["n"] and not record.detail["labels"]]
     rate = journal.get("rate")
@@ -195,7 +213,8 @@ def bases(journal: Journal) -> dict[str, Any] | None:
         curves = [[value for _, value in record.detail["curve"]] for record in own if record.detail["kind"] == kind]
         points = tuple((epoch, mean(values)) for epoch, values in enumerate(zip(*curves, strict=True)))
         courses.append(Course(KINDS.get(kind, f"Halves of {kind}"), points))
-    late = mean(_late(record) for record in own)
+    # A study of an earlier version judged its bases by their curves alone, which is not said again.
+    judged = run.verdict.detail.get("plateau") if run.verdict else None
     tried = rate.detail["tried"] if rate else []
     return {
         "figure": figure(
@@ -203,17 +222,10 @@ def bases(journal: Journal) -> dict[str, Any] | None:
                 courses, name="bases", title="Accuracy of the bases on watched images", width=width
             )
         ),
-        "late": wording.points(late),
-        "rising": late > PLATEAU,
+        "plateau": judged,
         "rate": f"{rate.metrics['rate']:g}" if rate else "",
         "tried": [(f"{one['rate']:g}", wording.share(one["value"])) for one in tried],
     }
-
-
-def _late(record: Record) -> float:
-    """What a base gained over the last quarter of its epochs."""
-    values = [value for _, value in record.detail["curve"]]
-    return float(values[-1] - values[-1 - max(1, len(values) // 4)])
 
 
 def _cell(found: dict[str, Any] | None) -> dict[str, str]:

@@ -130,7 +130,11 @@ def _filters(folder: Path, networks: dict[str, Backbone]) -> list[dict[str, str]
 
 
 def _responds(context: Context, tasks: Tasks, network: Backbone, cut: str, rows: np.ndarray) -> dict[str, Any]:
-    """The units of a cut that say most of the class, each with the images that it responds to most strongly."""
+    """The units of a cut that say most of the class, each with the images that it responds to most strongly.
+
+    Images that nothing in them moves the unit at its place are left out, and units for which none are left: what a
+    rectifier gives as 0 is no response.
+    """
     lab = tasks.lab
     lower = network.lower(cut)
     strength, places = [], []
@@ -142,19 +146,19 @@ def _responds(context: Context, tasks: Tasks, network: Backbone, cut: str, rows:
         places.append(peaks.indices.cpu())
     strongest, place = torch.cat(strength).numpy(), torch.cat(places)
     y, classes = lab.labelled.y[rows], lab.labelled.task.classes
-    strips, told = [], []
+    strips, told, sizes = [], [], [(0, 0)]
     for unit in _telling(strongest, y):
         best = np.argsort(-strongest[:, unit], kind="stable")[:STRONGEST].tolist()
         pixels = lab.survey.pixels(rows[best])
         x = _ready(context, network, lab, rows[best])
         boxes = [_seen(network, lower, x[j : j + 1], unit=unit, place=int(place[i, unit])) for j, i in enumerate(best)]
-        strips.append(
-            [pixel[top:bottom, left:right] for pixel, (top, bottom, left, right) in zip(pixels, boxes, strict=True)]
-        )
-        told.append({"unit": unit, "classes": [classes[k] for k in y[best]]})
-    height, width = (max(box[1] - box[0] for box in boxes), max(box[3] - box[2] for box in boxes))
-    picture = _save(context.folder, f"cut-{network.cuts.index(cut)}", strips)
-    return {"cut": cut, "picture": picture, "units": told, "patch": [int(height), int(width)]}
+        moved = [(j, box) for j, box in enumerate(boxes) if box is not None]
+        if moved:
+            strips.append([pixels[j][box] for j, box in moved])
+            told.append({"unit": unit, "classes": [classes[y[best[j]]] for j, _ in moved]})
+            sizes += [patch.shape[:2] for patch in strips[-1]]
+    picture = _save(context.folder, f"cut-{network.cuts.index(cut)}", strips) if strips else ""
+    return {"cut": cut, "picture": picture, "units": told, "patch": np.max(sizes, axis=0).tolist()}
 
 
 def _ready(context: Context, network: Backbone, lab: Laboratory, rows: np.ndarray) -> Tensor:
@@ -181,16 +185,16 @@ def _positions(network: Backbone, y: Tensor) -> Tensor:
     return y.transpose(1, 2) if y.dim() == 3 else y[..., None]
 
 
-def _seen(network: Backbone, lower: nn.Module, x: Tensor, *, unit: int, place: int) -> tuple[int, int, int, int]:
-    """The part of an image that moves a unit at its place: top, bottom, left, right."""
+def _seen(network: Backbone, lower: nn.Module, x: Tensor, *, unit: int, place: int) -> tuple[slice, slice] | None:
+    """Rows and columns of the part of an image that moves a unit at its place; None where nothing does."""
     x = x.clone().requires_grad_(True)
     value = _positions(network, lower(x))[0, unit, place]
     (gradient,) = torch.autograd.grad(value, x)
     moved = gradient[0].abs().sum(0) > 0
     rows, columns = moved.any(1).nonzero(), moved.any(0).nonzero()
     if not len(rows):
-        return 0, x.shape[2], 0, x.shape[3]
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _squares(values: Tensor) -> list[np.ndarray]:
