@@ -26,7 +26,8 @@ HERE = Path(__file__).parent
 GRID = tomllib.loads((HERE / "grids/adapt.toml").read_text())
 RUNS = HERE / "results/adapt"
 COLOURS = np.array([[0.15, 0.75, 0.1], [0.1, 0.2, 0.7], [0.8, 0.1, 0.1]])
-MEASURED = ("iwv", "dev", "entropy", "snd", "corr_c", "distance", "held", "kept", "effective", "even", "sure")
+MEASURED = ("iwv", "dev", "entropy", "snd", "corr_c", "distance", "held", "kept", "effective")
+MEASURED += ("overlap", "even", "sure")
 Row = dict[str, Any]
 
 

@@ -20,7 +20,7 @@ SOURCE_SCORES = {"iwv": -0.5, "dev": -0.5, "entropy": -1.0, "snd": 3.0, "corr_c"
 
 def one(name: str, *, few: Difference | None = None, **differs: float) -> Standing:
     """Return a standing that differs from the source's head in what is named."""
-    others = {"held": 0.8, "kept": 0.8, "effective": 100.0, "even": 0.9, "sure": 0.95}
+    others = {"held": 0.8, "kept": 0.8, "effective": 100.0, "overlap": 1.0, "even": 0.9, "sure": 0.95}
     others |= {key: differs.pop(key) for key in list(differs) if key in others}
     return Standing(name, SOURCE_SCORES | differs, few=few, **others)
 
@@ -29,7 +29,7 @@ SOURCE = one("source_only")
 
 
 def test_a_record_that_read_target_labels_cannot_be_chosen_by() -> None:
-    metrics = SOURCE_SCORES | {"held": 0.8, "kept": 0.8, "effective": 50.0, "even": 0.9, "sure": 0.95}
+    metrics = SOURCE_SCORES | {"held": 0.8, "kept": 0.8, "effective": 50.0, "overlap": 0.9, "even": 0.9, "sure": 0.95}
     record = Record("method/coral", "method", strategy="coral", metrics=metrics, detail={"few": {}})
     assert standing(record).name == "coral"
     with pytest.raises(InternalError, match="read the target's labels"):
@@ -111,12 +111,16 @@ def built(name: str, shift: Shift) -> Standing:
     right = [float((each.argmax(1) == shift.held.y).mean()) for each in (held, kept)]
     sure = float(target.max(1).mean() / held.max(1).mean())
     scores = {key: one.function(seen) for key, one in VALIDATORS.items()}
-    return Standing(name, scores, *right, effective=100.0, even=evenness(target.mean(0)), sure=sure)
+    return Standing(name, scores, *right, effective=100.0, overlap=1.0, even=evenness(target.mean(0)), sure=sure)
 
 
 def test_a_head_that_is_far_from_home_is_not_believed_but_told() -> None:
     lost = [one("source_only", even=0.35, sure=0.8), one("coral", corr_c=0.9)]
     assert choose(lost) == "coral"
+    away = [one("source_only", even=0.1, sure=1.05, overlap=0.01), one("coral", corr_c=0.9)]
+    assert choose(away) == "coral", "one class, surely, of images that are nothing like the source's"
+    told = conclude(away, "coral", Basis(expected(away, "coral", 0.5), 0.5, 0, 90), margin=0.005)
+    assert any("no images like these" in reason for reason in told.reasons)
     found = conclude(lost, "coral", Basis(expected(lost, "coral", 0.5), 0.5, 0, 90), margin=0.005)
     assert found.transfer == "cannot_tell" and any("classes may be missing" in reason for reason in found.reasons)
 

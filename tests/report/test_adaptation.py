@@ -22,7 +22,13 @@ EVIL = "<script>alert(1)</script>"
 
 def method(name: str, **metrics: float) -> Record:
     """Return a method's record."""
-    scores = dict.fromkeys(VALIDATORS, -0.5) | {"distance": 0.4, "held": 0.8, "kept": 0.7, "effective": 20.0}
+    scores = dict.fromkeys(VALIDATORS, -0.5) | {
+        "distance": 0.4,
+        "held": 0.8,
+        "kept": 0.7,
+        "effective": 20.0,
+        "overlap": 0.3,
+    }
     detail = {
         "title": f"the method {name}",
         "kind": "feature",

@@ -74,7 +74,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory, domains: Path) -> AdaptedRun
 def test_each_is_judged_like_the_others(every: AdaptedRun, name: str) -> None:
     record = every.records.get(f"method/{name}")
     assert record is not None and record.cut == "top" and record.detail["few"]["n"] == 5
-    assert all(np.isfinite(record.metrics[one]) for one in (*VALIDATORS, "held", "kept", "distance", "effective"))
+    assert all(
+        np.isfinite(record.metrics[one]) for one in (*VALIDATORS, "held", "kept", "distance", "effective", "overlap")
+    )
     assert record.detail["training"]["begins"] == DEEP_ADAPTATIONS[name].begins
     assert (record.detail["training"]["curve"] is None) is (DEEP_ADAPTATIONS[name].recipe is None)
     assert record.recipe.get("epochs", 1) == 1 and not record.reads_target_labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from headstart.advice.adapting import EVEN, SOURCE, Standing, agreed, of_source, uneven, votes
+from headstart.advice.adapting import EVEN, SOURCE, SURE, Standing, agreed, of_source, uneven, votes
 from headstart.advice.verdict import Transfer, shown
 from headstart.evidence import Difference
 from headstart.evidence.label_free import VALIDATORS
@@ -136,10 +136,12 @@ def _likely(basis: Basis, margin: float) -> bool:
 
 def _assumed(standings: Sequence[Standing]) -> list[str]:
     """What must be known of the target from elsewhere."""
-    if of_source(standings).even >= EVEN:
+    source = of_source(standings)
+    if source.even >= EVEN:
         return []
+    but = "is less sure than at home" if source.sure < SURE else "has learned from no images like these"
     return [
-        f"The source's head finds {_found(standings)}, but is less sure than at home: the images may be too unlike, or "
+        f"The source's head finds {_found(standings)}, but {but}: the images may be too unlike, or "
         "classes may be missing. If they are, adapting may do harm; a few labels would tell (--labels)."
     ]
 

@@ -33,9 +33,15 @@ KEPT = 0.2
 EVEN = 2 / 3
 """Where the source's head finds fewer classes in the target than this share of all, by their effective number …"""
 SURE = 0.9
-"""… and is on the target at least this sure, in parts of how sure it is on held source images, it is believed."""
+"""… and is on the target at least this sure, in parts of how sure it is on held source images …"""
+OVERLAP = 0.5
+"""… and the mean of the weights of these, which is one by definition, is at least so large, it is believed."""
 PER_CHANGE = (0.2, 0.7, 1.8)
 """Gain over (share recovered × share of images named differently): 5, 50, 95 % of the built cells of decision 0036."""
+
+
+STANDING = ("held", "kept", "effective", "overlap", "even", "sure")
+"""What a standing takes from a record's metrics beside the validators."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ class Standing:
     scores : by validator, higher is better.
     held : the metric on held source images, seen the method's own way.
     kept : the same by the model as it would be handed back.
-    effective : how many of these the weights of the validators leave; fewer than their sum says.
+    effective : how many of these the weights of the validators leave, by Kish and by their sum.
+    overlap : the mean of these weights: near one where the source has images as the target's, near nought where not.
     even : the effective number of classes in its mean prediction on the target, in parts of all classes.
     sure : its mean largest probability on the target, in parts of that on held source images.
     few : the difference of the metric to the source's head on the few labelled target images, by models that had
@@ -59,6 +66,7 @@ class Standing:
     held: float
     kept: float
     effective: float
+    overlap: float
     even: float
     sure: float
     few: Difference | None = None
@@ -74,7 +82,7 @@ def standing(record: Record, few: Difference | None = None) -> Standing:
     if record.reads_target_labels:
         raise InternalError(f"{record.key} has read the target's labels, and nothing may be chosen by it")
     scores = {name: record.metrics[name] for name in VALIDATORS}
-    others = {name: float(record.metrics[name]) for name in ("held", "kept", "effective", "even", "sure")}
+    others = {name: float(record.metrics[name]) for name in STANDING}
     return Standing(record.strategy, scores, few=few, **others)
 
 
@@ -99,10 +107,11 @@ def uneven(standings: Sequence[Standing]) -> bool:
 
     Class correlation rewards a model for spreading over all classes, right or wrong. The target's prior is estimated
     by the source head's mean prediction. Where the features have moved far, such a head names few classes whatever
-    there is, so that it is believed only where it is about as sure as on its own domain.
+    there is, so that it is believed only where it is about as sure as on its own domain, and where that domain has
+    images like these: a head may be sure of one class wherever its features have never been.
     """
     source = of_source(standings)
-    return source.even < EVEN and source.sure >= SURE
+    return source.even < EVEN and source.sure >= SURE and source.overlap >= OVERLAP
 
 
 def agreed(standings: Sequence[Standing]) -> list[Standing]:

@@ -39,8 +39,8 @@ def measure_method(context: Context, both: Both, row: Adaptation, start: Start) 
     metrics: dict[str, object] = {name: one.function(seen) for name, one in VALIDATORS.items()}
     metrics |= {
         "distance": discrepancy(arrays["map_s"], arrays["map_t"], weights=fitted.weights),
-        # Weights whose mean is far below one, as it should be, find little of the target in the source.
         "effective": min(effective(weights), round(float(weights.sum()), 1)),
+        "overlap": float(weights.mean()),
         "held": float(metric(held.y, arrays["held"].argmax(1))),
         "kept": float(metric(held.y, arrays["kept"].argmax(1))),
         "even": evenness(arrays["target"].mean(axis=0)),
