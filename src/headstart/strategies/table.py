@@ -27,6 +27,7 @@ class Strategy:
     frozen : which part of the network stays as it is.
     pretrained : whether the network starts from the source's weights, or from random ones.
     recipe : (training images, epochs) → `Recipe`; None where only a head is fitted.
+    paper : where it comes from; empty of a fitted head and of controls.
     only : which parameters of what is not frozen train, beside the head; ``""`` means all.
     penalty : makes, before training, what is added to the loss; None adds nothing.
     needs_classifier : whether that reads the source's own classifier, which not every network has.
@@ -37,6 +38,7 @@ class Strategy:
     frozen: Frozen
     pretrained: bool
     recipe: Callable[..., Recipe] | None
+    paper: str = ""
     only: Only = ""
     penalty: Callable[[Start], Penalty] | None = None
     needs_classifier: bool = False
@@ -73,24 +75,68 @@ TABLE: dict[str, Strategy] = {
     row.name: row
     for row in (
         Strategy("probe", "the frozen network", "everything", True, None),
-        Strategy("last_block", "fine-tuning the last block", "all but the last block", True, finetune),
-        Strategy("upper_half", "fine-tuning the upper half", "the lower half", True, finetune),
-        Strategy("biases", "fine-tuning the biases", "nothing", True, finetune, only="biases"),
-        Strategy("norms", "fine-tuning the norms", "nothing", True, finetune, only="norms"),
-        Strategy("surgical", "fine-tuning one block, chosen by its gradients", "all but one block", True, finetune),
-        Strategy("lora", "fine-tuning by low-rank adapters (LoRA)", "nothing", True, low_rank, only="adapters"),
-        Strategy("gradual", "unfreezing gradually", "nothing", True, gradual),
-        Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer),
-        Strategy("all", "fine-tuning everything", "nothing", True, finetune),
-        Strategy("l2sp", "fine-tuning towards the source (L2-SP)", "nothing", True, towards_source, penalty=_l2sp),
-        Strategy("bss", "fine-tuning with spectral shrinkage (BSS)", "nothing", True, finetune, penalty=_bss),
-        Strategy("mixup", "fine-tuning on mixed pairs", "nothing", True, mixed),
+        Strategy(
+            "last_block", "fine-tuning the last block", "all but the last block", True, finetune, "Kumar et al. 2022"
+        ),
+        Strategy("upper_half", "fine-tuning the upper half", "the lower half", True, finetune, "Kumar et al. 2022"),
+        Strategy(
+            "biases",
+            "fine-tuning the biases",
+            "nothing",
+            True,
+            finetune,
+            "Ben Zaken, Goldberg & Ravfogel 2022",
+            only="biases",
+        ),
+        Strategy(
+            "norms", "fine-tuning the norms", "nothing", True, finetune, "Frankle, Schwab & Morcos 2021", only="norms"
+        ),
+        Strategy(
+            "surgical",
+            "fine-tuning one block, chosen by its gradients",
+            "all but one block",
+            True,
+            finetune,
+            "Lee et al. 2022",
+        ),
+        Strategy(
+            "lora",
+            "fine-tuning by low-rank adapters (LoRA)",
+            "nothing",
+            True,
+            low_rank,
+            "Hu et al. 2022",
+            only="adapters",
+        ),
+        Strategy("gradual", "unfreezing gradually", "nothing", True, gradual, "Howard & Ruder 2018"),
+        Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer, "Howard & Ruder 2018"),
+        Strategy("all", "fine-tuning everything", "nothing", True, finetune, "Kumar et al. 2022"),
+        Strategy(
+            "l2sp",
+            "fine-tuning towards the source (L2-SP)",
+            "nothing",
+            True,
+            towards_source,
+            "Li, Grandvalet & Davoine 2018",
+            penalty=_l2sp,
+        ),
+        Strategy(
+            "bss",
+            "fine-tuning with spectral shrinkage (BSS)",
+            "nothing",
+            True,
+            finetune,
+            "Chen et al. 2019",
+            penalty=_bss,
+        ),
+        Strategy("mixup", "fine-tuning on mixed pairs", "nothing", True, mixed, "Zhang et al. 2018"),
         Strategy(
             "cotuning",
             "fine-tuning beside the source's own task (Co-Tuning)",
             "nothing",
             True,
             finetune,
+            "You et al. 2020",
             penalty=CoTuning,
             needs_classifier=True,
         ),
@@ -100,6 +146,7 @@ TABLE: dict[str, Strategy] = {
             "nothing",
             True,
             finetune,
+            "Li et al. 2019",
             penalty=_delta,
         ),
         Strategy("frozen_random", "a frozen random network", "everything", False, None),

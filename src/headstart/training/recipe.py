@@ -176,7 +176,7 @@ def transplanted(*, epochs: int, batch_size: int, lr: float) -> Recipe:
 def low_rank(n: int, *, epochs: int) -> Recipe:
     """Training of low-rank adapters, at twice the rate of what is already learned.
 
-    Source: Hu et al. 2021, https://arxiv.org/abs/2106.09685; the rate was chosen on the validation parts of
+    Source: Hu et al. 2022, https://arxiv.org/abs/2106.09685; the rate was chosen on the validation parts of
     three sets of small images: 6e-3 was better on two of them and diverged on the third (decision 0027).
     """
     return replace(finetune(n, epochs=epochs), lr=1e-3)
