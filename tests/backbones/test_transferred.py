@@ -154,6 +154,17 @@ def test_what_is_frozen_stays_and_what_trains_moves(fresh: Load, row: Strategy, 
     assert set(model.moving_state()) - {name for name, _ in model.named_buffers()} == wanted
 
 
+@pytest.mark.parametrize("family", ["test_efficientnet", "test_vit"])
+def test_as_many_last_blocks_train_as_are_named(fresh: Load, family: str, tmp_path: Path) -> None:
+    row = TABLE["last_2"]
+    model = model_of(row, fresh(family))
+    segments = model.backbone.segments()
+    before = {cut: state(module) for cut, module in segments}
+    run(model, replace(recipe_of(row), lr=1e-2), tmp_path)
+    still = [cut for cut, module in segments if all(same(before[cut], state(module)))]
+    assert len(segments) > 3 and still == [cut for cut, _ in segments[:-3]]
+
+
 @fast_families
 @rows
 def test_the_table_of_parts_counts_what_trains(fresh: Load, row: Strategy, family: str) -> None:

@@ -75,6 +75,32 @@ def test_the_cut_below_which_a_network_is_frozen(cuts: tuple[str, ...], last_blo
     assert {name: frozen_cut(row, cuts) for name, row in TABLE.items()} == expected | others
 
 
+@pytest.mark.parametrize(
+    ("cuts", "frozen"),
+    [
+        (RESNET, ["layer3", "layer2", "layer1", "stem"]),
+        (LITE0, [f"blocks.{i}" for i in range(5, -1, -1)] + ["stem"]),
+        (VIT, [f"blocks.{i}" for i in range(10, -1, -1)] + ["stem"]),
+        (("a", "b", "top"), ["a", ""]),
+        (("top", "logits"), [""]),
+    ],
+)
+def test_so_many_last_blocks_train_and_no_more_than_there_are(cuts: tuple[str, ...], frozen: list[str]) -> None:
+    rows = [TABLE["last_block"], *(TABLE[f"last_{k}"] for k in range(2, len(frozen) + 2))]
+    assert [frozen_cut(row, cuts) for row in rows[:-1]] == frozen
+    with pytest.raises(OptionError, match=f"last {len(rows)} blocks of a network, and this one has {len(frozen)}\\."):
+        frozen_cut(rows[-1], cuts)
+
+
+def test_rows_that_are_made_when_they_are_named() -> None:
+    row = TABLE["last_3"]
+    last = TABLE["last_block"]
+    assert row == dataclasses.replace(last, name="last_3", title="fine-tuning the last 3 blocks", blocks=3)
+    assert row == TABLE["last_3"] and "last_12" in TABLE and row not in TABLE.values()
+    assert [one.name for one in chosen("last_12")] == ["probe", "last_12"] and TABLE["last_12"].fine_tunes
+    assert not any(name in TABLE for name in ("last_", "last_0", "last_1", "last_02", "last_1000", "last_3x"))
+
+
 @pytest.mark.parametrize("blocks", range(2, 20))
 def test_a_dearer_row_freezes_no_more(blocks: int) -> None:
     cuts = ("stem", *(f"b{i}" for i in range(blocks)), "top", "logits")
@@ -122,7 +148,12 @@ def test_a_row_asks_for_what_its_recipe_does_not_hold(row: Strategy) -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("last_blok", "Did you mean last_block?"), ("finetun", "Did you mean finetune?"), ("zzz", "Choose among auto, ")],
+    [
+        ("last_blok", "Did you mean last_block?"),
+        ("last_1", "Did you mean last_block?"),
+        ("finetun", "Did you mean finetune?"),
+        ("zzz", "Choose among auto, "),
+    ],
 )
 def test_an_unknown_name_gives_the_near_one_or_all(name: str, hint: str) -> None:
     with pytest.raises(OptionError, match=f"There is no strategy named {name}") as caught:
