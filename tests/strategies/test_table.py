@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from headstart.backbones import ADAPTERS
 from headstart.errors import MissingExtraError, OptionError
 from headstart.strategies import FAMILIES, TABLE, Strategy, chosen, frozen_cut
 from headstart.training import Recipe
@@ -22,7 +23,8 @@ def test_rows_stand_from_the_cheapest_to_the_dearest_controls_last() -> None:
     plain = ["probe", "last_block", "upper_half", "all", "frozen_random", "scratch"]
     assert [name for name in TABLE if name in FAMILIES["auto"]] == plain
     assert [name for name in TABLE if name not in plain] == [
-        *("biases", "norms", "surgical", "lora", "gradual", "by_layer", "l2sp", "bss", "mixup", "cotuning", "delta")
+        *("biases", "norms", "surgical", "lora", "dora"),
+        *("gradual", "by_layer", "l2sp", "bss", "mixup", "cotuning", "delta"),
     ]
     assert [row.name for row in TABLE.values() if row.control] == list(TABLE)[-2:] == plain[-2:]
     assert [row.name for row in TABLE.values() if not row.trains] == ["probe", "frozen_random"]
@@ -49,7 +51,7 @@ def test_recipes_follow_the_amount_of_data_and_the_epochs(row: Strategy, n: int)
     # A network that starts from the source's weights keeps its statistics and moves more slowly.
     assert recipe.source_statistics is row.pretrained
     assert (recipe.lr_head < 1e-3) is row.pretrained
-    assert (recipe.lr < 1e-3) is (row.pretrained and row.only != "adapters")
+    assert (recipe.lr < 1e-3) is (row.pretrained and row.only not in ADAPTERS)
 
 
 @pytest.mark.parametrize(
@@ -125,10 +127,11 @@ def test_auto_tries_the_plain_rows_and_every_all() -> None:
 def test_a_row_whose_extra_is_missing_says_so_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(row.at_hand for row in TABLE.values())
     monkeypatch.setitem(sys.modules, "peft", None)
-    assert [row.name for row in TABLE.values() if not row.at_hand] == ["lora"]
-    with pytest.raises(MissingExtraError, match="need peft, which is not installed") as caught:
-        chosen("lora")
-    assert caught.value.remedy == "Run: pip install 'headstart[lora]'."
+    assert [row.name for row in TABLE.values() if not row.at_hand] == ["lora", "dora"]
+    for name in ("lora", "dora"):
+        with pytest.raises(MissingExtraError, match="need peft, which is not installed") as caught:
+            chosen(name)
+        assert caught.value.remedy == "Run: pip install 'headstart[lora]'."
     assert chosen("every") == tuple(TABLE.values())
 
 

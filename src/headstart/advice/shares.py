@@ -14,7 +14,8 @@ MOST_TRIALS = len(VARIANTS)
 MOST_REPEATS = 3
 """Times that folds are drawn, with other seeds, where the budget allows: one cut of few images is a matter of luck."""
 DROPPED_FIRST = (
-    *("delta", "cotuning", "mixup", "bss", "l2sp", "by_layer", "gradual", "lora", "surgical", "biases", "norms"),
+    *("delta", "cotuning", "mixup", "bss", "l2sp", "by_layer", "gradual"),
+    *("dora", "lora", "surgical", "biases", "norms"),
     *("last_block", "all", "scratch", "upper_half"),
 )
 """What is given up, in this order, where the budget does not allow the fewest epochs for everything.

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from headstart.backbones import Only
+from headstart.backbones import ADAPTERS, Only
 from headstart.backbones.adapters import no_peft, peft_at_hand
 from headstart.errors import OptionError
 from headstart.objectives import L2SP, BatchSpectralShrinkage, CoTuning, FeatureMaps, Penalty, Start
-from headstart.training import Recipe, by_layer, finetune, gradual, low_rank, mixed, scratch, towards_source
+from headstart.training import Recipe, by_layer, decomposed, finetune, gradual, low_rank, mixed, scratch, towards_source
 
 Frozen = Literal["everything", "all but the last blocks", "the lower half", "all but one block", "nothing"]
 
@@ -54,7 +54,7 @@ class Strategy:
     @property
     def at_hand(self) -> bool:
         """Whether what it needs beside headstart itself is installed."""
-        return self.only != "adapters" or peft_at_hand()
+        return self.only not in ADAPTERS or peft_at_hand()
 
     @property
     def trains(self) -> bool:
@@ -145,6 +145,15 @@ TABLE = Table(
             low_rank,
             "Hu et al. 2022",
             only="adapters",
+        ),
+        Strategy(
+            "dora",
+            "fine-tuning by weight-decomposed adapters (DoRA)",
+            "nothing",
+            True,
+            decomposed,
+            "Liu et al. 2024",
+            only="decomposed",
         ),
         Strategy("gradual", "unfreezing gradually", "nothing", True, gradual, "Howard & Ruder 2018"),
         Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer, "Howard & Ruder 2018"),

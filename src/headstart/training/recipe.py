@@ -182,6 +182,14 @@ def low_rank(n: int, *, epochs: int) -> Recipe:
     return replace(finetune(n, epochs=epochs), lr=1e-3)
 
 
+def decomposed(n: int, *, epochs: int) -> Recipe:
+    """Training of low-rank adapters and of magnitudes, which are no weights that should decay towards zero.
+
+    Source: Liu et al. 2024, https://arxiv.org/abs/2402.09353; the rate is that of `low_rank`.
+    """
+    return replace(low_rank(n, epochs=epochs), weight_decay=0.0)
+
+
 def held_cut(cuts: Sequence[str], epoch: int, *, epochs: int) -> str:
     """The cut below which gradual unfreezing still holds the network at an epoch (from 1); ``""`` holds nothing.
 
