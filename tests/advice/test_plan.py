@@ -45,6 +45,14 @@ calibrations = st.builds(
 )
 
 
+def test_so_many_last_blocks_are_planned_or_said_to_be_too_dear() -> None:
+    costs = {"net": Calibration(0.01, {"last_2": 0.015}, 1e-3)}
+    for budget, epochs in ((5000, {"last_2": MOST_EPOCHS}), (60, {})):
+        made = make_plan(chosen("last_2"), costs, budget=budget, spent=0, counts=(600, 250, 150), classes=10)
+        assert made.epochs["net"] == epochs
+        assert made.notes == (() if epochs else (f"The budget is too small to try: {TABLE['last_2'].title}.",))
+
+
 @settings(max_examples=300)
 @given(
     costs=st.lists(calibrations, min_size=1, max_size=3),

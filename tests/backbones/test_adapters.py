@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones import Backbone, Transferred
+from headstart.backbones import ADAPTERS, Backbone, Only, Transferred
 from headstart.backbones.adapters import ALPHA, RANK, adapt, adapters, coverage, merge
 from headstart.errors import MissingExtraError
 
@@ -23,20 +23,21 @@ SLOW = (
 )
 FAMILIES = [*FAST, *(pytest.param(family, marks=pytest.mark.slow) for family in SLOW)]
 families = pytest.mark.parametrize("family", FAMILIES)
+kinds = pytest.mark.parametrize("only", ADAPTERS)
 
 
-def adapted_and_plain(fresh: Load, family: str) -> tuple[Transferred, Transferred]:
+def adapted_and_plain(fresh: Load, family: str, only: Only = "adapters") -> tuple[Transferred, Transferred]:
     """Two models of the same weights, the first with adapters."""
     torch.manual_seed(0)
     backbones = fresh(family), fresh(family)
     heads = nn.Linear(backbones[0].widths["top"], 3), nn.Linear(backbones[0].widths["top"], 3)
     heads[1].load_state_dict(heads[0].state_dict())
-    adapted = Transferred(backbones[0], heads[0], only="adapters", source_statistics=True)
+    adapted = Transferred(backbones[0], heads[0], only=only, source_statistics=True)
     return adapted.eval(), Transferred(backbones[1], heads[1]).eval()
 
 
 def disturb(model: Transferred) -> None:
-    """Give A, B and head values as training might."""
+    """Give A, B, m and head values as training might."""
     with torch.no_grad():
         for parameter in model.trainable():
             parameter.add_(0.02 * torch.randn_like(parameter))
@@ -46,9 +47,10 @@ def images(n: int = 2) -> Tensor:
     return torch.randn(n, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
 
+@kinds
 @families
-def test_at_first_the_network_is_what_it_was(fresh: Load, family: str) -> None:
-    adapted, plain = adapted_and_plain(fresh, family)
+def test_at_first_the_network_is_what_it_was(fresh: Load, family: str, only: Only) -> None:
+    adapted, plain = adapted_and_plain(fresh, family, only)
     with torch.no_grad():
         assert torch.equal(adapted(images()), plain(images()))
         for before, after in zip(plain.backbone(images()), adapted.backbone(images()), strict=True):
@@ -56,9 +58,10 @@ def test_at_first_the_network_is_what_it_was(fresh: Load, family: str) -> None:
     assert adapted.backbone.cuts == plain.backbone.cuts
 
 
+@kinds
 @families
-def test_every_dense_layer_that_runs_has_one_and_no_grouped_one(fresh: Load, family: str) -> None:
-    adapted, plain = adapted_and_plain(fresh, family)
+def test_every_dense_layer_that_runs_has_one_and_no_grouped_one(fresh: Load, family: str, only: Only) -> None:
+    adapted, plain = adapted_and_plain(fresh, family, only)
     beside = {name: getattr(m, "base_layer", None) for name, m in adapted.backbone.network.named_modules()}
     dense, grouped = 0, 0
     for name, module in plain.backbone.network.named_modules():
@@ -73,9 +76,10 @@ def test_every_dense_layer_that_runs_has_one_and_no_grouped_one(fresh: Load, fam
     assert (f"; {grouped} grouped or depthwise ones stay frozen." in coverage(adapted.backbone)) is (grouped > 0)
 
 
+@kinds
 @families
-def test_merged_it_is_the_same_function_under_the_old_names(fresh: Load, family: str) -> None:
-    adapted, plain = adapted_and_plain(fresh, family)
+def test_merged_it_is_the_same_function_under_the_old_names(fresh: Load, family: str, only: Only) -> None:
+    adapted, plain = adapted_and_plain(fresh, family, only)
     disturb(adapted)
     digest, state = adapted.fixed_digest(), {n: t.clone() for n, t in adapted.state_dict().items()}
     merged = adapted.merged()
@@ -119,6 +123,54 @@ def test_a_merged_weight_is_w_plus_alpha_over_r_b_a(fresh: Load, family: str) ->
 
 
 @pytest.mark.parametrize("family", FAST)
+def test_a_merged_weight_that_is_decomposed_has_its_direction_and_the_magnitude(fresh: Load, family: str) -> None:
+    adapted, plain = adapted_and_plain(fresh, family, "decomposed")
+    before = dict(plain.backbone.network.named_modules())
+    disturb(adapted)
+    merged = dict(adapted.merged().backbone.network.named_modules())
+    for name, module in adapted.backbone.network.named_modules():
+        if module not in adapters(adapted.backbone):
+            continue
+        w, a, b, m, got = (
+            one.weight.detach().double().numpy()
+            for one in (
+                *(module.base_layer, module.lora_A["default"], module.lora_B["default"]),
+                *(module.lora_magnitude_vector["default"], merged[name]),
+            )
+        )
+        assert np.array_equal(w, before[name].weight.detach().double().numpy())
+        v = (w + numpy_delta(a, b)).reshape(len(w), -1)
+        wanted = m.reshape(-1, 1) * v / np.sqrt((v**2).sum(1, keepdims=True))
+        np.testing.assert_allclose(got.reshape(len(w), -1), wanted, atol=1e-6, rtol=1e-5)
+        assert np.abs(np.linalg.norm(w.reshape(len(w), -1), axis=1) - m.ravel()).max() > 1e-3
+
+
+@kinds
+@pytest.mark.parametrize("family", ["test_resnet", "mobilenetv3_small_050"])
+def test_adapters_work_in_either_memory_format(fresh: Load, family: str, only: Only) -> None:
+    adapted, _ = adapted_and_plain(fresh, family, only)
+    disturb(adapted)
+    with torch.no_grad():
+        wanted = adapted(images())
+        adapted.to(memory_format=torch.channels_last)
+        torch.testing.assert_close(adapted(images()), wanted, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(adapted.merged()(images()), wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_a_layer_with_an_output_of_no_weights_has_no_direction_and_stays_frozen(fresh: Load) -> None:
+    for few in (0.0, 1e-30):
+        backbone = fresh("test_resnet")
+        layers = [m for m in backbone.network.modules() if isinstance(m, nn.Conv2d)]
+        with torch.no_grad():
+            layers[2].weight[1] = few
+        model = Transferred(backbone, nn.Linear(backbone.widths["top"], 3), only="decomposed")
+        said = f"Weight-decomposed adapters (rank 8) stand beside {len(layers) - 1} of {len(layers)} linear layers"
+        assert coverage(backbone).startswith(said) and coverage(backbone).endswith("; 1 other ones stay frozen.")
+        model(images()).sum().backward()
+        assert all(torch.isfinite(p.grad).all() for p in model.trainable() if p.grad is not None)
+
+
+@pytest.mark.parametrize("family", FAST)
 def test_a_twin_trains_apart_and_merging_one_leaves_the_other(fresh: Load, family: str) -> None:
     adapted, plain = adapted_and_plain(fresh, family)
     twin = adapted.twin()
@@ -129,10 +181,11 @@ def test_a_twin_trains_apart_and_merging_one_leaves_the_other(fresh: Load, famil
         assert not torch.allclose(twin(images()), plain(images()), atol=1e-2)
 
 
+@kinds
 @pytest.mark.parametrize("family", FAST)
-def test_adapters_put_in_and_merged_untrained_leave_every_weight(fresh: Load, family: str) -> None:
+def test_adapters_put_in_and_merged_untrained_leave_every_weight(fresh: Load, family: str, only: Only) -> None:
     backbone, before = fresh(family), fresh(family).fingerprints()
-    adapt(backbone)
+    adapt(backbone, decomposed=only == "decomposed")
     merge(backbone)
     assert backbone.fingerprints() == before
 

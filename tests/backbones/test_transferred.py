@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones import Backbone, Transferred
+from headstart.backbones import ADAPTERS, Backbone, Transferred
 from headstart.data.batches import Batches
 from headstart.errors import InternalError
 from headstart.objectives import CrossEntropy, Penalty, Start
@@ -33,7 +33,7 @@ rows = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
 families = pytest.mark.parametrize("family", FAMILIES)
 fast_families = pytest.mark.parametrize("family", FAST)
 # The slow families check each kind of freezing; what else a row does is the same for all families.
-KINDS = ("probe", "upper_half", "biases", "norms", "surgical", "lora", "all", "scratch")
+KINDS = ("probe", "upper_half", "biases", "norms", "surgical", "lora", "dora", "all", "scratch")
 rows_of_families = pytest.mark.parametrize(
     ("row", "family"),
     [
@@ -57,7 +57,7 @@ def recipe_of(row: Strategy) -> Recipe:
 
 def model_of(row: Strategy, backbone: Backbone) -> Transferred:
     torch.manual_seed(0)
-    if row.only == "adapters":
+    if row.only in ADAPTERS:
         # Random residual branches begin with a norm of weight 0, and a frozen one would keep them there.
         for module in backbone.modules():
             weight = getattr(module, "weight", None)
@@ -124,8 +124,9 @@ def expected_to_train(row: Strategy, model: Transferred) -> set[str]:
         chosen = {id(p) for m in above.modules() if "Norm" in type(m).__name__ for p in m.parameters(recurse=False)}
     elif row.only == "biases":
         chosen = {id(p) for name, p in above.named_parameters() if name.rpartition(".")[2] == "bias"}
-    elif row.only == "adapters":
-        chosen = {id(p) for name, p in above.named_parameters() if ".lora_A." in name or ".lora_B." in name}
+    elif row.only in ADAPTERS:
+        added = (".lora_A.", ".lora_B.", *([".lora_magnitude_vector."] if row.name == "dora" else []))
+        chosen = {id(p) for name, p in above.named_parameters() if any(part in name for part in added)}
     return {n for n, p in model.named_parameters() if id(p) in chosen or n.startswith("head.")}
 
 
@@ -153,6 +154,17 @@ def test_what_is_frozen_stays_and_what_trains_moves(fresh: Load, row: Strategy, 
     assert model.fixed_digest() == digest
     assert {name for name, p in model.named_parameters() if p.requires_grad} == wanted
     assert set(model.moving_state()) - {name for name, _ in model.named_buffers()} == wanted
+
+
+@pytest.mark.parametrize("family", ["test_efficientnet", "test_vit"])
+def test_as_many_last_blocks_train_as_are_named(fresh: Load, family: str, tmp_path: Path) -> None:
+    row = TABLE["last_2"]
+    model = model_of(row, fresh(family))
+    segments = model.backbone.segments()
+    before = {cut: state(module) for cut, module in segments}
+    run(model, replace(recipe_of(row), lr=1e-2), tmp_path)
+    still = [cut for cut, module in segments if all(same(before[cut], state(module)))]
+    assert len(segments) > 3 and still == [cut for cut, _ in segments[:-3]]
 
 
 @fast_families
@@ -206,7 +218,7 @@ def test_gradual_unfreezing_reaches_every_block_in_its_turn(fresh: Load, family:
     assert model.held == "" and all(p.requires_grad for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", ["gradual", "lora"])
+@pytest.mark.parametrize("name", ["gradual", "lora", "dora"])
 def test_what_is_held_or_added_resumes_with_the_same_bits(fresh: Load, name: str, tmp_path: Path) -> None:
     make = TABLE[name].recipe
     assert make is not None

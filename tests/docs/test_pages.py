@@ -26,6 +26,7 @@ from headstart.strategies import (
     TABLE,
     Adaptation,
     DeepAdaptation,
+    Strategy,
     SurrogateTask,
 )
 
@@ -135,6 +136,15 @@ def test_every_command_and_option_is_documented(command: str, root: Path) -> Non
 @pytest.mark.parametrize("name", sorted({*TABLE, *FAMILIES}))
 def test_every_strategy_is_documented(name: str, root: Path) -> None:
     assert f"| `{name}` |" in (root / "docs/command-line.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+def test_every_strategy_is_explained_with_its_paper(row: Strategy, root: Path) -> None:
+    page = (root / "docs/freezing.md").read_text(encoding="utf-8")
+    tables = [[cell.strip() for cell in line.split("|")] for line in page.splitlines() if line.startswith("|")]
+    (cells,) = [cells for cells in tables if f"`{row.name}`" in cells[1]]
+    paper = cells[4]
+    assert paper.startswith(row.paper) and bool(paper) is bool(row.paper)
 
 
 @pytest.mark.parametrize("score", SCORES.values(), ids=SCORES)

@@ -21,6 +21,7 @@ from headstart.records import Record
 from headstart.report import explain
 from headstart.runs import finetuning
 from headstart.runs import fit as fitting
+from headstart.runs.context import Context, Prepared
 from headstart.runs.finetuning import keep_model, kept_model
 from headstart.runs.run import Run
 from headstart.strategies import FAMILIES
@@ -35,8 +36,8 @@ def adapted_fit(small_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> Fit:
     """`headstart.fit` by low-rank adapters, judged on one validation part, which hands them back whatever won."""
     reach = fitting.reach_verdict
 
-    def for_adapters(*told: object) -> Record:
-        return replace(reach(*told), strategy="lora")  # type: ignore[arg-type]
+    def for_adapters(context: Context, prepared: Prepared) -> Record:
+        return replace(reach(context, prepared), strategy=context.options.strategy)
 
     def farther_is_better(model: nn.Module, _: object) -> Scores:
         """Else the best epoch of so small a training may be the one before the first, without any adapter."""
@@ -45,27 +46,30 @@ def adapted_fit(small_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> Fit:
 
     monkeypatch.setattr(fitting, "reach_verdict", for_adapters)
     monkeypatch.setattr(finetuning, "score", farther_is_better)
-    return lambda out, **options: small_fit(out, strategy="lora", **options)
+    return lambda out, **options: small_fit(out, **{"strategy": "lora"} | options)
 
 
 @pytest.mark.slow
-def test_adapters_are_merged_into_what_is_handed_back(adapted_fit: Fit, tmp_path: Path) -> None:
-    run = adapted_fit(tmp_path / "run")
+@pytest.mark.parametrize(("name", "kind"), [("lora", "Low-rank"), ("dora", "Weight-decomposed")])
+def test_adapters_are_merged_into_what_is_handed_back(adapted_fit: Fit, tmp_path: Path, name: str, kind: str) -> None:
+    run = adapted_fit(tmp_path / "run", strategy=name)
     names = load_file(run.folder / "model.safetensors").keys()
     source = Transferred(load("random/test_resnet", size=32), nn.Linear(96, 5))
     assert set(names) == set(source.state_dict())
-    bundle, record = run.records.get("bundle"), run.records.get("candidate/lora")
+    bundle, record = run.records.get("bundle"), run.records.get(f"candidate/{name}")
     assert bundle is not None and bundle.detail["parity"] < 1e-5
     again = load(f"run:{run.folder}", size=32)
     assert again.fingerprint() == rebuild(run.folder).backbone.fingerprint() != source.backbone.fingerprint()
     # The finalist's model was kept as well, under the network's own names.
-    finalist = load_file(run.folder / "work" / "lora-0-model.safetensors")
+    finalist = load_file(run.folder / "work" / f"{name}-0-model.safetensors")
     assert finalist.keys() == names
     assert record is not None
     told = explain(run.folder)[-1]
-    assert told["strategy"] == "lora"
-    assert told["note"] == "Low-rank adapters (rank 8) stand beside 15 of 15 linear layers and convolutions."
-    assert record.detail["trainable"] == sum(part["training"] for part in told["parts"]) == 48635 + 2 * 97
+    assert told["strategy"] == name
+    assert told["note"] == f"{kind} adapters (rank 8) stand beside 15 of 15 linear layers and convolutions."
+    outputs = sum(m.out_channels for m in source.modules() if isinstance(m, nn.Conv2d))
+    trainable = 48635 + 2 * 97 + (outputs if name == "dora" else 0)
+    assert record.detail["trainable"] == sum(part["training"] for part in told["parts"]) == trainable
     assert all(part["state"].endswith("train, statistics kept") for part in told["parts"] if part["cut"] == "stem")
     code = "import sys; from headstart import load; load(sys.argv[1]); sys.exit('peft' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code, str(run.folder)], check=False).returncode == 0

@@ -17,6 +17,7 @@ from headstart.records import Journal, Record
 from headstart.report import explain
 from headstart.runs import probing
 from headstart.runs.context import kept_predictions
+from headstart.runs.fit import fit
 from headstart.runs.run import Run
 from headstart.strategies import FAMILIES, TABLE
 from headstart.training import finetune
@@ -246,6 +247,28 @@ def test_with_few_validation_images_candidates_are_judged_out_of_fold(
     assert plan is not None and plan.detail["folds"] == 3
     assert all(r.part == "folds" and (r.metrics["n"] == 96 or r.detail["dropped"]) for r in records)
     assert any(not r.detail["dropped"] for r in records)
+
+
+@pytest.mark.slow
+def test_so_many_last_blocks_are_fine_tuned_from_folder_to_verdict(small_fit: Fit, tmp_path: Path) -> None:
+    run = small_fit(tmp_path / "run", strategy="last_2")
+    probe, record = run.records.of("candidate")
+    assert (probe.strategy, record.strategy, record.cut) == ("probe", "last_2", "layer2")
+    parts = {part["cut"]: part["training"] for part in record.detail["parts"]}
+    assert [cut for cut, training in parts.items() if training] == ["layer3", "layer4", "head"]
+    told = explain(run.folder)[-1]
+    assert (told["strategy"], told["title"]) == ("last_2", "fine-tuning the last 2 blocks")
+    assert run.verdict.chosen in ("probe", "last_2")
+    page = (run.folder / "report.html").read_text()
+    assert "Fine-tuning the last 2 blocks" in page and "--strategy last_2" in page
+
+
+def test_more_last_blocks_than_there_are_is_refused_with_their_number(digits_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError) as caught:
+        fit(digits_folder, tmp_path / "run", backbones=["random/test_resnet"], size=32, strategy="last_9")
+    fact = "random/test_resnet: last_9 trains the last 9 blocks of a network, and this one has 4."
+    assert caught.value.fact == fact
+    assert caught.value.remedy and not (tmp_path / "run" / "records.jsonl").exists()
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from headstart.backbones import ADAPTERS
 from headstart.errors import MissingExtraError, OptionError
 from headstart.strategies import FAMILIES, TABLE, Strategy, chosen, frozen_cut
 from headstart.training import Recipe
@@ -22,7 +23,8 @@ def test_rows_stand_from_the_cheapest_to_the_dearest_controls_last() -> None:
     plain = ["probe", "last_block", "upper_half", "all", "frozen_random", "scratch"]
     assert [name for name in TABLE if name in FAMILIES["auto"]] == plain
     assert [name for name in TABLE if name not in plain] == [
-        *("biases", "norms", "surgical", "lora", "gradual", "by_layer", "l2sp", "bss", "mixup", "cotuning", "delta")
+        *("biases", "norms", "surgical", "lora", "dora"),
+        *("gradual", "by_layer", "l2sp", "bss", "mixup", "cotuning", "delta"),
     ]
     assert [row.name for row in TABLE.values() if row.control] == list(TABLE)[-2:] == plain[-2:]
     assert [row.name for row in TABLE.values() if not row.trains] == ["probe", "frozen_random"]
@@ -49,7 +51,7 @@ def test_recipes_follow_the_amount_of_data_and_the_epochs(row: Strategy, n: int)
     # A network that starts from the source's weights keeps its statistics and moves more slowly.
     assert recipe.source_statistics is row.pretrained
     assert (recipe.lr_head < 1e-3) is row.pretrained
-    assert (recipe.lr < 1e-3) is (row.pretrained and row.only != "adapters")
+    assert (recipe.lr < 1e-3) is (row.pretrained and row.only not in ADAPTERS)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,32 @@ def test_the_cut_below_which_a_network_is_frozen(cuts: tuple[str, ...], last_blo
     }
     others = dict.fromkeys(TABLE.keys() - expected.keys(), "")
     assert {name: frozen_cut(row, cuts) for name, row in TABLE.items()} == expected | others
+
+
+@pytest.mark.parametrize(
+    ("cuts", "frozen"),
+    [
+        (RESNET, ["layer3", "layer2", "layer1", "stem"]),
+        (LITE0, [f"blocks.{i}" for i in range(5, -1, -1)] + ["stem"]),
+        (VIT, [f"blocks.{i}" for i in range(10, -1, -1)] + ["stem"]),
+        (("a", "b", "top"), ["a", ""]),
+        (("top", "logits"), [""]),
+    ],
+)
+def test_so_many_last_blocks_train_and_no_more_than_there_are(cuts: tuple[str, ...], frozen: list[str]) -> None:
+    rows = [TABLE["last_block"], *(TABLE[f"last_{k}"] for k in range(2, len(frozen) + 2))]
+    assert [frozen_cut(row, cuts) for row in rows[:-1]] == frozen
+    with pytest.raises(OptionError, match=f"last {len(rows)} blocks of a network, and this one has {len(frozen)}\\."):
+        frozen_cut(rows[-1], cuts)
+
+
+def test_rows_that_are_made_when_they_are_named() -> None:
+    row = TABLE["last_3"]
+    last = TABLE["last_block"]
+    assert row == dataclasses.replace(last, name="last_3", title="fine-tuning the last 3 blocks", blocks=3)
+    assert row == TABLE["last_3"] and "last_12" in TABLE and row not in TABLE.values()
+    assert [one.name for one in chosen("last_12")] == ["probe", "last_12"] and TABLE["last_12"].fine_tunes
+    assert not any(name in TABLE for name in ("last_", "last_0", "last_1", "last_02", "last_1000", "last_3x"))
 
 
 @pytest.mark.parametrize("blocks", range(2, 20))
@@ -99,10 +127,11 @@ def test_auto_tries_the_plain_rows_and_every_all() -> None:
 def test_a_row_whose_extra_is_missing_says_so_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(row.at_hand for row in TABLE.values())
     monkeypatch.setitem(sys.modules, "peft", None)
-    assert [row.name for row in TABLE.values() if not row.at_hand] == ["lora"]
-    with pytest.raises(MissingExtraError, match="need peft, which is not installed") as caught:
-        chosen("lora")
-    assert caught.value.remedy == "Run: pip install 'headstart[lora]'."
+    assert [row.name for row in TABLE.values() if not row.at_hand] == ["lora", "dora"]
+    for name in ("lora", "dora"):
+        with pytest.raises(MissingExtraError, match="need peft, which is not installed") as caught:
+            chosen(name)
+        assert caught.value.remedy == "Run: pip install 'headstart[lora]'."
     assert chosen("every") == tuple(TABLE.values())
 
 
@@ -122,7 +151,12 @@ def test_a_row_asks_for_what_its_recipe_does_not_hold(row: Strategy) -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("last_blok", "Did you mean last_block?"), ("finetun", "Did you mean finetune?"), ("zzz", "Choose among auto, ")],
+    [
+        ("last_blok", "Did you mean last_block?"),
+        ("last_1", "Did you mean last_block?"),
+        ("finetun", "Did you mean finetune?"),
+        ("zzz", "Choose among auto, "),
+    ],
 )
 def test_an_unknown_name_gives_the_near_one_or_all(name: str, hint: str) -> None:
     with pytest.raises(OptionError, match=f"There is no strategy named {name}") as caught:

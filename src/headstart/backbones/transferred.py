@@ -16,11 +16,13 @@ from headstart.backbones.adapters import adapt, adapters, merge
 from headstart.backbones.backbone import Backbone
 from headstart.errors import InternalError
 
-Only = Literal["", "norms", "biases", "adapters"]
+Only = Literal["", "norms", "biases", "adapters", "decomposed"]
 """What trains above the frozen part: everything, or the weights and biases of norms, or biases (and the head).
 
-``adapters`` puts low-rank adapters beside the weights; they train, and nothing that was there before.
+``adapters`` puts low-rank adapters beside the weights; they train, and nothing that was there before. ``decomposed``
+does the same, with a magnitude for every output.
 """
+ADAPTERS = ("adapters", "decomposed")
 BATCH_NORMS = nn.modules.batchnorm._BatchNorm
 
 
@@ -46,8 +48,8 @@ class Transferred(nn.Module):
     frozen : the last cut of the frozen part; ``""`` freezes nothing.
     source_statistics : batch norms above the cut normalise by the source's statistics, as a head
         fitted to the source's features expects, while their weights and biases train.
-    only : ``norms`` or ``biases`` trains nothing but those above the cut, and the head; ``adapters`` changes
-        the backbone (see `headstart.backbones.adapters`) and trains what it adds, and the head.
+    only : ``norms`` or ``biases`` trains nothing but those above the cut, and the head; `ADAPTERS` change
+        the backbone (see `headstart.backbones.adapters`) and train what they add, and the head.
     block : trains nothing but what runs between this cut and the one before it, and the head;
         `frozen` is then the cut before it.
 
@@ -88,8 +90,8 @@ class Transferred(nn.Module):
         self._enters_at_cut = False
         if "logits" not in self.cuts:
             backbone.cut_off_top()
-        if only == "adapters":
-            adapt(backbone)
+        if only in ADAPTERS:
+            adapt(backbone, decomposed=only == "decomposed")
         self.hold("")
 
     def hold(self, cut: str) -> None:
@@ -107,8 +109,9 @@ class Transferred(nn.Module):
         self.train(self.training)
 
     def _chosen(self) -> Iterator[nn.Parameter]:
-        if self.only == "adapters":
-            yield from (p for a in adapters(self.backbone) for part in (a.lora_A, a.lora_B) for p in part.parameters())
+        for layer in adapters(self.backbone) if self.only in ADAPTERS else ():
+            for part in (layer.lora_A, layer.lora_B, layer.lora_magnitude_vector):
+                yield from part.parameters()
         for module in self.backbone.modules():
             # Many architectures bring norms of their own, which share a name but no type.
             if self.only == "norms" and "norm" in type(module).__name__.lower():
@@ -223,8 +226,8 @@ class Transferred(nn.Module):
         return copy.deepcopy(self, {id(t): t for t in (*self.parameters(), *self.buffers()) if _place(t) in fixed})
 
     def merged(self) -> Transferred:
-        """The same function without adapters: a copy with these added to the weights, or this model if it has none."""
-        if self.only != "adapters":
+        """The same function without adapters: a copy with these in the weights, or this model if it has none."""
+        if self.only not in ADAPTERS:
             return self
         plain = copy.deepcopy(self)
         merge(plain.backbone)

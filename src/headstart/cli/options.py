@@ -20,7 +20,7 @@ EarlierRuns = Annotated[
     list[Path] | None,
     typer.Option("--from", metavar="RUN", help="An earlier run whose model competes as a backbone; repeatable."),
 ]
-StrategyName = Annotated[str, typer.Option(help="auto, probe, finetune, every, or one row, e.g. last_block.")]
+StrategyName = Annotated[str, typer.Option(help="auto, probe, finetune, every, or one row, e.g. last_block or last_3.")]
 Seed = Annotated[int, typer.Option(help="Of the split and of the training.")]
 Size = Annotated[int, typer.Option(help="Side of the squares that images are resized to, in pixels.")]
 SplitShares = Annotated[str, typer.Option("--split", help="Train/val/test, where the data do not say.")]

@@ -14,6 +14,7 @@ from torch import nn
 from headstart.advice import Above, Calibration
 from headstart.backbones import Backbone, Transferred, load
 from headstart.data.batches import Augmentation, Batch, draw
+from headstart.errors import OptionError
 from headstart.objectives import CrossEntropy, Start
 from headstart.shallow.logistic import LogisticHead
 from headstart.shallow.threads import one_thread
@@ -34,11 +35,16 @@ def calibrate(
     Training is measured on the first backbone; the others' costs follow in the ratio of their
     forward passes. A training step takes in its augmentation. The median of several rounds counts:
     a run lasts long enough to meet the slow moments too.
+
+    Raises
+    ------
+    OptionError : a backbone has fewer blocks than a strategy trains.
     """
     x = torch.zeros(BATCH, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
     backbones = {name: load(name, size=size).to(device).to(memory_format=torch.channels_last) for name in names}
+    cuts = {name: _frozen_cuts(rows, backbone) for name, backbone in backbones.items()}
     calls: dict[str, Callable[[], object]] = {name: _forward(backbone, x) for name, backbone in backbones.items()}
-    partly = [row for row in rows if row.trains and frozen_cut(row, backbones[names[0]].cuts)]
+    partly = [row for row in rows if row.trains and cuts[names[0]][row.name]]
     for row in rows:
         if row.trains:
             start = _start(row, load(names[0], size=size).to(device), k)
@@ -55,25 +61,32 @@ def calibrate(
             backbone,
             seconds[name],
             {call: value * seconds[name] / seconds[names[0]] for call, value in seconds.items()},
-            rows=rows,
+            cuts=cuts[name],
             heads=heads,
         )
         for name, backbone in backbones.items()
     }
 
 
+def _frozen_cuts(rows: Sequence[Strategy], backbone: Backbone) -> dict[str, str]:
+    """By strategy that trains."""
+    try:
+        return {row.name: frozen_cut(row, backbone.cuts) for row in rows if row.trains}
+    except OptionError as error:
+        raise OptionError(f"{backbone.name}: {error.fact}", error.remedy) from error
+
+
 def _calibration(
-    backbone: Backbone, forward: float, scaled: Mapping[str, float], *, rows: Sequence[Strategy], heads: float
+    backbone: Backbone, forward: float, scaled: Mapping[str, float], *, cuts: Mapping[str, str], heads: float
 ) -> Calibration:
     x = torch.zeros(1, 3, backbone.preprocessing.size, backbone.preprocessing.size, device=_device(backbone))
     above = {}
-    for row in rows:
-        cut = frozen_cut(row, backbone.cuts)
-        if row.trains and cut and f"{row.name}/step" in scaled:
+    for row, cut in cuts.items():
+        if cut and f"{row}/step" in scaled:
             with torch.inference_mode():
                 size = backbone.lower(cut)(x).numel() * 4
-            above[row.name] = Above(scaled[f"{row.name}/lower"], scaled[f"{row.name}/step"], size)
-    return Calibration(forward, {row.name: scaled[row.name] for row in rows if row.trains}, heads, above)
+            above[row] = Above(scaled[f"{row}/lower"], scaled[f"{row}/step"], size)
+    return Calibration(forward, {row: scaled[row] for row in cuts}, heads, above)
 
 
 def _device(backbone: Backbone) -> torch.device:

@@ -15,7 +15,7 @@ from headstart.evidence import Interval, best_of, simultaneous, training_draw
 from headstart.records import Record
 from headstart.runs.context import Context, Prepared, kept_predictions
 from headstart.runs.seen import seen_in
-from headstart.strategies import TABLE
+from headstart.strategies import TABLE, chosen
 
 GUESS = "guess"
 """Always the most frequent class of what is learned from: what knows nothing of the images."""
@@ -27,7 +27,8 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
     if finished is not None:
         context.on_record(finished)
         return finished
-    records = sorted(context.journal.of("candidate"), key=lambda r: list(TABLE).index(r.strategy))
+    order = [row.name for row in chosen(context.options.strategy)]
+    records = sorted(context.journal.of("candidate"), key=lambda r: order.index(r.strategy))
     found = _comparisons(context, prepared, records)
     verdict = decide(
         [_candidate(r) for r in records],

@@ -13,7 +13,7 @@ from torch import nn
 
 from headstart.advice import Plan
 from headstart.advice.costs import STOP_SHARE
-from headstart.backbones import Backbone, Transferred, load, load_random
+from headstart.backbones import ADAPTERS, Backbone, Transferred, load, load_random
 from headstart.backbones.adapters import coverage
 from headstart.data import inner_split
 from headstart.data.batches import Batches, Stream
@@ -124,7 +124,7 @@ def fine_tune(
     chosen.model.eval()
     _calibrate(context, prepared, chosen.model, parts[1])
     keep_model(checkpoint.with_name(f"{checkpoint.stem}-model.safetensors"), chosen.model.merged())
-    if row.only == "adapters":
+    if row.only in ADAPTERS:
         note = f"{coverage(chosen.model.backbone)} {note}".strip()
     tried_with = tuple(
         {"lr": t.recipe.lr, "weight_decay": t.recipe.weight_decay, "loss": c.loss, "epoch": c.best_epoch}

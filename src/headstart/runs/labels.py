@@ -150,8 +150,9 @@ def _check(more: int, replicates: int, *, finetune: bool, strategy: str, out: Pa
         raise OptionError("Networks are trained for minutes, and no folder was named to keep it in.", "Give --out RUN.")
     if out is not None and not finetune:
         raise OptionError("Nothing is written where nothing is trained.", "Leave --out out, or add --finetune.")
-    trainable = [row.name for row in TABLE.values() if row.trains and row.pretrained]
-    if strategy not in trainable:
+    row = TABLE.get(strategy)
+    if row is None or not row.fine_tunes:
+        trainable = [row.name for row in TABLE.values() if row.fine_tunes]
         raise OptionError(f"{strategy} is no way to fine-tune.", f"Choose among {', '.join(trainable)}.")
 
 

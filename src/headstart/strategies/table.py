@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from headstart.backbones import Only
+from headstart.backbones import ADAPTERS, Only
 from headstart.backbones.adapters import no_peft, peft_at_hand
 from headstart.errors import OptionError
 from headstart.objectives import L2SP, BatchSpectralShrinkage, CoTuning, FeatureMaps, Penalty, Start
-from headstart.training import Recipe, by_layer, finetune, gradual, low_rank, mixed, scratch, towards_source
+from headstart.training import Recipe, by_layer, decomposed, finetune, gradual, low_rank, mixed, scratch, towards_source
 
-Frozen = Literal["everything", "all but the last block", "the lower half", "all but one block", "nothing"]
+Frozen = Literal["everything", "all but the last blocks", "the lower half", "all but one block", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,11 @@ class Strategy:
     frozen : which part of the network stays as it is.
     pretrained : whether the network starts from the source's weights, or from random ones.
     recipe : (training images, epochs) → `Recipe`; None where only a head is fitted.
+    paper : where it comes from; empty of a fitted head and of controls.
     only : which parameters of what is not frozen train, beside the head; ``""`` means all.
     penalty : makes, before training, what is added to the loss; None adds nothing.
     needs_classifier : whether that reads the source's own classifier, which not every network has.
+    blocks : how many of the last ones train, where all others are frozen.
     """
 
     name: str
@@ -37,9 +40,11 @@ class Strategy:
     frozen: Frozen
     pretrained: bool
     recipe: Callable[..., Recipe] | None
+    paper: str = ""
     only: Only = ""
     penalty: Callable[[Start], Penalty] | None = None
     needs_classifier: bool = False
+    blocks: int = 0
 
     @property
     def control(self) -> bool:
@@ -49,12 +54,17 @@ class Strategy:
     @property
     def at_hand(self) -> bool:
         """Whether what it needs beside headstart itself is installed."""
-        return self.only != "adapters" or peft_at_hand()
+        return self.only not in ADAPTERS or peft_at_hand()
 
     @property
     def trains(self) -> bool:
         """Whether it trains by backpropagation."""
         return self.recipe is not None
+
+    @property
+    def fine_tunes(self) -> bool:
+        """Whether it trains a network that starts from the source's weights."""
+        return self.trains and self.pretrained
 
 
 def _l2sp(start: Start) -> Penalty:
@@ -69,28 +79,111 @@ def _delta(start: Start) -> Penalty:
     return FeatureMaps(start.model)
 
 
-TABLE: dict[str, Strategy] = {
-    row.name: row
-    for row in (
+_LAST = re.compile(r"last_([2-9]|[1-9]\d\d?)")
+
+
+class Table(Mapping[str, Strategy]):
+    """Rows by name, in the order of their cost; ``last_2`` to ``last_999`` are made when they are asked for.
+
+    How many of these there are is a matter of the network: iteration leaves them out, `in` and `get` do not.
+    """
+
+    def __init__(self, rows: Iterable[Strategy]) -> None:
+        self._rows = {row.name: row for row in rows}
+
+    def __getitem__(self, name: str) -> Strategy:
+        if found := _LAST.fullmatch(name):
+            title = f"fine-tuning the last {found[1]} blocks"
+            return replace(self._rows["last_block"], name=name, title=title, blocks=int(found[1]))
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+TABLE = Table(
+    (
         Strategy("probe", "the frozen network", "everything", True, None),
-        Strategy("last_block", "fine-tuning the last block", "all but the last block", True, finetune),
-        Strategy("upper_half", "fine-tuning the upper half", "the lower half", True, finetune),
-        Strategy("biases", "fine-tuning the biases", "nothing", True, finetune, only="biases"),
-        Strategy("norms", "fine-tuning the norms", "nothing", True, finetune, only="norms"),
-        Strategy("surgical", "fine-tuning one block, chosen by its gradients", "all but one block", True, finetune),
-        Strategy("lora", "fine-tuning by low-rank adapters (LoRA)", "nothing", True, low_rank, only="adapters"),
-        Strategy("gradual", "unfreezing gradually", "nothing", True, gradual),
-        Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer),
-        Strategy("all", "fine-tuning everything", "nothing", True, finetune),
-        Strategy("l2sp", "fine-tuning towards the source (L2-SP)", "nothing", True, towards_source, penalty=_l2sp),
-        Strategy("bss", "fine-tuning with spectral shrinkage (BSS)", "nothing", True, finetune, penalty=_bss),
-        Strategy("mixup", "fine-tuning on mixed pairs", "nothing", True, mixed),
+        Strategy(
+            "last_block",
+            "fine-tuning the last block",
+            "all but the last blocks",
+            True,
+            finetune,
+            "Kumar et al. 2022",
+            blocks=1,
+        ),
+        Strategy("upper_half", "fine-tuning the upper half", "the lower half", True, finetune, "Kumar et al. 2022"),
+        Strategy(
+            "biases",
+            "fine-tuning the biases",
+            "nothing",
+            True,
+            finetune,
+            "Ben Zaken, Goldberg & Ravfogel 2022",
+            only="biases",
+        ),
+        Strategy(
+            "norms", "fine-tuning the norms", "nothing", True, finetune, "Frankle, Schwab & Morcos 2021", only="norms"
+        ),
+        Strategy(
+            "surgical",
+            "fine-tuning one block, chosen by its gradients",
+            "all but one block",
+            True,
+            finetune,
+            "Lee et al. 2022",
+        ),
+        Strategy(
+            "lora",
+            "fine-tuning by low-rank adapters (LoRA)",
+            "nothing",
+            True,
+            low_rank,
+            "Hu et al. 2022",
+            only="adapters",
+        ),
+        Strategy(
+            "dora",
+            "fine-tuning by weight-decomposed adapters (DoRA)",
+            "nothing",
+            True,
+            decomposed,
+            "Liu et al. 2024",
+            only="decomposed",
+        ),
+        Strategy("gradual", "unfreezing gradually", "nothing", True, gradual, "Howard & Ruder 2018"),
+        Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer, "Howard & Ruder 2018"),
+        Strategy("all", "fine-tuning everything", "nothing", True, finetune, "Kumar et al. 2022"),
+        Strategy(
+            "l2sp",
+            "fine-tuning towards the source (L2-SP)",
+            "nothing",
+            True,
+            towards_source,
+            "Li, Grandvalet & Davoine 2018",
+            penalty=_l2sp,
+        ),
+        Strategy(
+            "bss",
+            "fine-tuning with spectral shrinkage (BSS)",
+            "nothing",
+            True,
+            finetune,
+            "Chen et al. 2019",
+            penalty=_bss,
+        ),
+        Strategy("mixup", "fine-tuning on mixed pairs", "nothing", True, mixed, "Zhang et al. 2018"),
         Strategy(
             "cotuning",
             "fine-tuning beside the source's own task (Co-Tuning)",
             "nothing",
             True,
             finetune,
+            "You et al. 2020",
             penalty=CoTuning,
             needs_classifier=True,
         ),
@@ -100,12 +193,13 @@ TABLE: dict[str, Strategy] = {
             "nothing",
             True,
             finetune,
+            "Li et al. 2019",
             penalty=_delta,
         ),
         Strategy("frozen_random", "a frozen random network", "everything", False, None),
         Strategy("scratch", "training from scratch", "nothing", False, scratch),
     )
-}
+)
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "auto": ("probe", "last_block", "upper_half", "all", "frozen_random", "scratch"),
@@ -127,7 +221,7 @@ def chosen(name: str) -> tuple[Strategy, ...]:
     if name not in FAMILIES and name not in TABLE:
         known = [*FAMILIES, *TABLE]
         near = difflib.get_close_matches(name, known, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"Choose among {', '.join(known)}."
+        hint = f"Did you mean {near[0]}?" if near else f"Choose among {', '.join(known)}, last_2, last_3 and so on."
         raise OptionError(f"There is no strategy named {name}.", hint)
     if name in TABLE and not TABLE[name].at_hand:
         raise no_peft()
@@ -140,14 +234,23 @@ def frozen_cut(strategy: Strategy, cuts: Sequence[str]) -> str:
 
     Where one block trains and the data choose which, nothing is known to be frozen before.
 
+    Raises
+    ------
+    OptionError : the network has fewer blocks than shall train.
+
     >>> frozen_cut(TABLE["upper_half"], ("stem", "layer1", "layer2", "layer3", "layer4", "top", "logits"))
     'layer2'
     """
     inner = [cut for cut in cuts if cut not in ("top", "logits")]
     if strategy.frozen == "everything":
         return "top"
+    # What cannot be cut is one block.
+    blocks = max(1, len([cut for cut in inner if cut != "stem"]))
+    if strategy.blocks > blocks:
+        fact = f"{strategy.name} trains the last {strategy.blocks} blocks of a network, and this one has {blocks}."
+        raise OptionError(fact, "Choose fewer, or all.")
     if strategy.frozen in ("nothing", "all but one block") or not inner:
         return ""
-    if strategy.frozen == "all but the last block":
-        return inner[-2] if len(inner) > 1 else ""
+    if strategy.frozen == "all but the last blocks":
+        return inner[-1 - strategy.blocks] if len(inner) > strategy.blocks else ""
     return inner[len(inner) // 2]

@@ -176,10 +176,18 @@ def transplanted(*, epochs: int, batch_size: int, lr: float) -> Recipe:
 def low_rank(n: int, *, epochs: int) -> Recipe:
     """Training of low-rank adapters, at twice the rate of what is already learned.
 
-    Source: Hu et al. 2021, https://arxiv.org/abs/2106.09685; the rate was chosen on the validation parts of
+    Source: Hu et al. 2022, https://arxiv.org/abs/2106.09685; the rate was chosen on the validation parts of
     three sets of small images: 6e-3 was better on two of them and diverged on the third (decision 0027).
     """
     return replace(finetune(n, epochs=epochs), lr=1e-3)
+
+
+def decomposed(n: int, *, epochs: int) -> Recipe:
+    """Training of low-rank adapters and of magnitudes, which are no weights that should decay towards zero.
+
+    Source: Liu et al. 2024, https://arxiv.org/abs/2402.09353; the rate is that of `low_rank`.
+    """
+    return replace(low_rank(n, epochs=epochs), weight_decay=0.0)
 
 
 def held_cut(cuts: Sequence[str], epoch: int, *, epochs: int) -> str:

@@ -132,11 +132,12 @@ def ranking(
 
 
 def _tuned(name: str) -> Strategy:
-    known = [row.name for row in TABLE.values() if row.trains and row.pretrained]
-    if name not in known:
+    row = TABLE.get(name)
+    if row is None or not row.fine_tunes:
+        known = [row.name for row in TABLE.values() if row.fine_tunes]
         fact = f"{name} is no way to fine-tune a network from its source's weights."
         raise OptionError(fact, f"Choose among {', '.join(known)}.")
-    return TABLE[name]
+    return row
 
 
 def _race(context: Context, prepared: Prepared, found: Record, *, repeats: int, started: float) -> None:
