@@ -24,6 +24,17 @@ SLOW = (
 FAMILIES = [*FAST, *(pytest.param(family, marks=pytest.mark.slow) for family in SLOW)]
 families = pytest.mark.parametrize("family", FAMILIES)
 kinds = pytest.mark.parametrize("only", ADAPTERS)
+DECOMPOSED = ("tf_efficientnet_lite0", "vit_tiny_patch16_224")
+"""Of the slow ones, those that take weight-decomposed adapters too: they stand beside the same layers."""
+both = pytest.mark.parametrize(
+    ("family", "only"),
+    [
+        pytest.param(family, only, marks=[pytest.mark.slow] if family in SLOW else [])
+        for family in (*FAST, *SLOW)
+        for only in ADAPTERS
+        if only == "adapters" or family in (*FAST, *DECOMPOSED)
+    ],
+)
 
 
 def adapted_and_plain(fresh: Load, family: str, only: Only = "adapters") -> tuple[Transferred, Transferred]:
@@ -47,8 +58,7 @@ def images(n: int = 2) -> Tensor:
     return torch.randn(n, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
 
-@kinds
-@families
+@both
 def test_at_first_the_network_is_what_it_was(fresh: Load, family: str, only: Only) -> None:
     adapted, plain = adapted_and_plain(fresh, family, only)
     with torch.no_grad():
@@ -58,8 +68,7 @@ def test_at_first_the_network_is_what_it_was(fresh: Load, family: str, only: Onl
     assert adapted.backbone.cuts == plain.backbone.cuts
 
 
-@kinds
-@families
+@both
 def test_every_dense_layer_that_runs_has_one_and_no_grouped_one(fresh: Load, family: str, only: Only) -> None:
     adapted, plain = adapted_and_plain(fresh, family, only)
     beside = {name: getattr(m, "base_layer", None) for name, m in adapted.backbone.network.named_modules()}
@@ -76,8 +85,7 @@ def test_every_dense_layer_that_runs_has_one_and_no_grouped_one(fresh: Load, fam
     assert (f"; {grouped} grouped or depthwise ones stay frozen." in coverage(adapted.backbone)) is (grouped > 0)
 
 
-@kinds
-@families
+@both
 def test_merged_it_is_the_same_function_under_the_old_names(fresh: Load, family: str, only: Only) -> None:
     adapted, plain = adapted_and_plain(fresh, family, only)
     disturb(adapted)
