@@ -125,10 +125,13 @@ def brute_force(case: str, n: int, seed: int, what: str) -> Row:
         plan = Plan(folds, {backbone: epochs}, {backbone: views}, {backbone: dict.fromkeys(epochs, 1)}, (), ())
         probed, features = timed_probe(context, prepared, network, indices=pool)
         source = Source(backbone, network.architecture, features, probed)
+        # Of its own: checkpoints are named by the strategy alone.
+        place = folder / backbone.rpartition("/")[2]
+        (place / "work").mkdir(parents=True, exist_ok=True)
+        one = replace(context, folder=place, journal=Journal(place / "records.jsonl"))
         for row in rows:
-            one = replace(context, journal=Journal(folder / f"{backbone.rpartition('/')[2]}.jsonl"))
             record = run_candidate(one, prepared, plan, row=TABLE[row], source=source, raced=False)
-            indices, shares = kept_predictions(folder / record.detail["predictions"])
+            indices, shares = kept_predictions(place / record.detail["predictions"])
             found[named(row, backbone)] = {
                 "value": record.metrics["value"],
                 "right": packed(shares.argmax(1) == prepared.y[indices]),
@@ -139,7 +142,7 @@ def brute_force(case: str, n: int, seed: int, what: str) -> Row:
             }
             judged = {"indices": indices, "groups": prepared.groups[indices]}
             before = time.process_time()
-        refit(context, prepared, plan, source, found, both, test)
+        refit(one, prepared, plan, source, found, both, test)
     return {
         "labelled": len(both),
         "test": len(test.y),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from headstart.backbones import Backbone, Transferred, load_random
 from headstart.errors import OptionError
+from headstart.runs.side_by_side import SideBySide
 from headstart.runs.study.laboratory import Cell, Laboratory, Sides
 from headstart.runs.study.tasks import word_of
 from headstart.runs.study.transplanting import Transplanting
@@ -121,8 +123,32 @@ def cuts_of(backbone: Backbone, asked: Sequence[str]) -> dict[str, int]:
     return {cut: n for n, cut in enumerate(found, 1) if not asked or cut in asked}
 
 
-def measure(lab: Laboratory, sides: Sides, *, batch: int, cuts: Sequence[str]) -> Costs:
-    """Time a few steps and passes; on the CPU on one thread, as cells run."""
+@dataclass(frozen=True)
+class Trial:
+    """What is timed: steps of `batch` images of a half, above each of these cuts."""
+
+    sides: Sides
+    batch: int
+    cuts: tuple[str, ...]
+
+
+def calibrate(lab: Laboratory, trial: Trial, *, jobs: int) -> Costs:
+    """Time a few steps and passes in as many processes at a time as cells will run in: they share memory, or a GPU.
+
+    Every process times twice, and the first time is thrown away: then others were still starting.
+    """
+    with SideBySide(lab, jobs=jobs) as workers:
+        found = list(workers.each(measure, [trial] * (2 * jobs if jobs > 1 else 1)))[-jobs:]
+    step, forward = (
+        {cut: fmean(getattr(one, name)[cut] for one in found) for cut in getattr(found[0], name)}
+        for name in ("step", "forward")
+    )
+    return Costs(step, forward, fmean(one.made for one in found))
+
+
+def measure(lab: Laboratory, trial: Trial) -> Costs:
+    """Time a few steps and passes, one process's share of `calibrate`."""
+    sides, batch, cuts = trial.sides, trial.batch, trial.cuts
     make = partial(load_random, lab.options.architecture, size=lab.options.size, seed=0)
     made, backbone = _timed(make, lab.device), make()
     model = Transferred(backbone, nn.Linear(backbone.widths["top"], sides.k))

@@ -16,9 +16,8 @@ from headstart.errors import OptionError
 from headstart.records import Record
 from headstart.runs.context import Context
 from headstart.runs.machine import machine
-from headstart.runs.side_by_side import one_thread
 from headstart.runs.study.laboratory import Laboratory
-from headstart.runs.study.scheduling import cuts_of, measure, schedule
+from headstart.runs.study.scheduling import Trial, calibrate, cuts_of, schedule
 from headstart.runs.study.tasks import halved
 
 Means = Callable[[], np.ndarray]
@@ -44,8 +43,7 @@ def plan_record(context: Context, lab: Laboratory, means: Means) -> Record:
     batch = BATCH if fewest >= ENOUGH else BATCH // 2
     steps = batches_of(round(mean(len(sides.train) for sides in every)), batch)
     context.progress("timing a few steps", 0, 1)
-    with one_thread():
-        costs = measure(lab, every[0], batch=batch, cuts=tuple(cuts))
+    costs = calibrate(lab, Trial(every[0], batch, tuple(cuts)), jobs=options.jobs)
     context.progress("timing a few steps", 1, 1)
     found = schedule(options, costs, every[0], cuts, steps=steps, batch=batch)
     found = replace(found, notes=(*found.notes, *_few(lab, parts)))
