@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,12 @@ from headstart.problem import labelled_arrays, read_labelled
 from headstart.records import Journal, Record
 from headstart.report import draw
 from headstart.runs.context import Context, kept_arrays
+from headstart.runs.side_by_side import SideBySide
 from headstart.runs.study import cells as cells_
+from headstart.runs.study import scheduling
 from headstart.runs.study.cells import Job, begun, kept_network, train_cell
 from headstart.runs.study.laboratory import Cell, Laboratory, Sides
-from headstart.runs.study.scheduling import FEWEST_EPOCHS, Costs, Schedule, schedule
+from headstart.runs.study.scheduling import FEWEST_EPOCHS, Costs, Schedule, Trial, schedule
 from headstart.runs.study.tasks import Tasks, halved
 from headstart.runs.study.transferability_study import TransferabilityStudy
 from headstart.runs.study.transplanting import Transplanting
@@ -478,6 +481,27 @@ def test_a_smaller_budget_leaves_out_seeds_then_labels_then_splits(
     assert found.epochs >= FEWEST_EPOCHS
     assert sum(found.seconds.values()) <= budget or found.epochs == FEWEST_EPOCHS
     assert len(found.notes) == sum(kept != asked for kept, asked in zip(left, (5, (10,), 2), strict=True))
+
+
+@pytest.mark.parametrize(("jobs", "step"), [(1, 1.0), (3, 5.0)])
+def test_steps_are_timed_with_as_many_at_a_time_as_will_run(
+    jobs: int, step: float, lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    class Workers(SideBySide[Laboratory]):
+        """The n-th process to be done says that a step takes n seconds."""
+
+        def each(self, work: Any, units: Any) -> Iterator[Any]:
+            asked.append(len(units))
+            yield from (Costs({"": float(n)}, {"": 0.1}, 0.2) for n in range(1, len(units) + 1))
+
+    monkeypatch.setattr(scheduling, "SideBySide", lambda shared, *, jobs: Workers(shared, jobs=1))
+    sides = lab.sides(lab.parts(0), np.arange(2), labels=0, seed=0)
+    found = scheduling.calibrate(lab, Trial(sides, 32, ("",)), jobs=jobs)
+    # Of several, those of the first round are thrown away, for which others were still starting.
+    assert asked == [1 if jobs == 1 else 2 * jobs]
+    assert found.step == {"": step} and found.forward[""] == pytest.approx(0.1) and found.made == pytest.approx(0.2)
 
 
 def test_a_budget_that_is_too_small_for_anything_says_so() -> None:
