@@ -106,6 +106,15 @@ def test_a_later_epoch_is_taken_where_its_loss_is_within_a_standard_error(toy: A
     assert (curve.lowest_epoch, curve.best_epoch, curve.still_improving) == (1, 4, False)
 
 
+@pytest.mark.parametrize(("images", "fallen_to", "best"), [(100, 0.04, 0), (100, 0.3, 1), (4, 0.25, 1)])
+def test_a_network_that_has_fallen_to_guessing_is_passed_over(images: int, fallen_to: float, best: int) -> None:
+    """Its loss is hardly above that of a head that is often right, and as often surely wrong."""
+    curve, spread_out = Curve(), np.linspace(-1, 1, images)
+    for epoch, (loss, value) in enumerate([(3.25, 0.39), (3.26, fallen_to)]):
+        curve.add(epoch, 3.3, Scores(loss + (spread_out if epoch else -spread_out), value))
+    assert curve.best_epoch == best
+
+
 def test_the_standard_error_is_paired_over_images(toy: Any, tmp_path: Path) -> None:
     """Images that are hard stay hard: what they differ by from one another says nothing of the epochs."""
     hard, told = np.linspace(0, 8, 20), iter([5.0, 1.0, 1.2])

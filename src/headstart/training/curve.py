@@ -16,7 +16,7 @@ Losses = NDArray[np.float64]
 
 BEHIND = "even an optimistic continuation stayed above the loss of a cheaper training"
 SHOWN = 2.0
-"""Standard errors above the lowest loss from which a loss is said to have increased."""
+"""Standard errors above the lowest loss from which a loss is said to have increased, or accuracy to have fallen."""
 
 
 @dataclass
@@ -44,7 +44,9 @@ class Curve:
     loss is above neither the lowest of training nor that of epoch 0 by more than one standard error of the
     difference, paired over images; epoch 0 where there is none. A rate that falls to zero makes later epochs the
     better trained ones, and the lowest of several noisy losses is often a lucky one. (Breiman et al.,
-    *Classification and Regression Trees*, 1984, who lean to the simpler one.)
+    *Classification and Regression Trees*, 1984, who lean to the simpler one.) An epoch that is `SHOWN` to be right less
+    often than epoch 0 is passed over: a network that has fallen to guessing has hardly a higher loss than one that is
+    often right but as often surely wrong.
 
     Attributes
     ----------
@@ -73,10 +75,19 @@ class Curve:
             self._losses = {e: kept for e, kept in self._losses.items() if e == 0} | {epoch: scores.losses}
             self.lowest_epoch = epoch
         references = [losses for e, losses in self._losses.items() if e != epoch]
-        if not finite or (not last and any(_above(scores.losses - losses) > 1 for losses in references)):
+        if not finite:
+            return False
+        if not last and (self._fallen or any(_above(scores.losses - losses) > 1 for losses in references)):
             return False
         self.best_epoch = epoch
         return True
+
+    @property
+    def _fallen(self) -> bool:
+        """Whether the last epoch is shown to be right less often than epoch 0."""
+        first, last = self.points[0].value, self.points[-1].value
+        n = len(next(iter(self._losses.values())))
+        return first - last > SHOWN * math.sqrt((first * (1 - first) + last * (1 - last)) / n)
 
     @property
     def still_improving(self) -> bool:
