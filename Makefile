@@ -6,9 +6,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PINS   := pyproject.toml constraints.txt
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
-# Two workers of one thread each: on two cores, threads that wait for each other cost more than they bring.
+# Two workers of one thread each: on two cores, threads that wait for each other cost more than they bring. Files come in
+# the order of tests/conftest.py, the long ones first.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
-          $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+          $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'

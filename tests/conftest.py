@@ -83,7 +83,13 @@ def transplanted() -> Callable[..., list[Any]]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip browser tests where there is no browser, except in CI: there a missing browser is a failure."""
+    """Begin with files that hold slow tests; skip browser tests where there is no browser, except in CI.
+
+    Workers take file after file: a long one that came last would be waited for by all others. In CI a missing browser
+    is a failure.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     if (shutil.which("chromium") and shutil.which("chromedriver")) or os.environ.get("CI"):
         return
     skip = pytest.mark.skip(reason="needs chromium and chromedriver (Debian: chromium chromium-driver)")
