@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -483,25 +485,26 @@ def test_a_smaller_budget_leaves_out_seeds_then_labels_then_splits(
     assert len(found.notes) == sum(kept != asked for kept, asked in zip(left, (5, (10,), 2), strict=True))
 
 
-@pytest.mark.parametrize(("jobs", "step"), [(1, 1.0), (3, 5.0)])
-def test_steps_are_timed_with_as_many_at_a_time_as_will_run(
-    jobs: int, step: float, lab: Laboratory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int] = []
+def test_steps_are_timed_with_as_many_at_a_time_as_will_run(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
 
-    class Workers(SideBySide[Laboratory]):
-        """The n-th process to be done says that a step takes n seconds."""
+    class Threads(SideBySide[tuple[Laboratory, Any]]):
+        """Units in threads of this process."""
 
         def each(self, work: Any, units: Any) -> Iterator[Any]:
-            asked.append(len(units))
-            yield from (Costs({"": float(n)}, {"": 0.1}, 0.2) for n in range(1, len(units) + 1))
+            with ThreadPoolExecutor(len(units)) as pool:
+                yield from pool.map(lambda unit: work(self._shared, unit), units)
 
-    monkeypatch.setattr(scheduling, "SideBySide", lambda shared, *, jobs: Workers(shared, jobs=1))
-    sides = lab.sides(lab.parts(0), np.arange(2), labels=0, seed=0)
-    found = scheduling.calibrate(lab, Trial(sides, 32, ("",)), jobs=jobs)
-    # Of several, those of the first round are thrown away, for which others were still starting.
-    assert asked == [1 if jobs == 1 else 2 * jobs]
-    assert found.step == {"": step} and found.forward[""] == pytest.approx(0.1) and found.made == pytest.approx(0.2)
+    def timed(run: Any, device: torch.device) -> float:
+        begun.append(threading.get_ident())
+        return 1.0
+
+    monkeypatch.setattr(scheduling, "SideBySide", lambda shared, *, jobs: Threads(shared, jobs=1))
+    monkeypatch.setattr(scheduling, "_timed", timed)
+    sides = lab.sides(lab.parts(0), range(2), labels=0, seed=0)
+    found = scheduling.calibrate(lab, Trial(sides, 32, ()), jobs=3)
+    assert len(set(begun)) == 3, "one that has finished would otherwise take the next one's turn"
+    assert list(found.step) == list(found.forward) == [""]
 
 
 def test_a_budget_that_is_too_small_for_anything_says_so() -> None:

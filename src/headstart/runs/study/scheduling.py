@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing.synchronize import Barrier
 from statistics import fmean
 from typing import Any
 
@@ -30,6 +32,8 @@ SHARE = 0.9
 RATES = (3e-4, 1e-3, 3e-3)
 """Learning rates that are tried on a base."""
 TIMED = 6
+STARTING = 300.0
+"""Seconds that processes are waited for before they time their steps."""
 Measure = Callable[[], object]
 
 
@@ -133,12 +137,10 @@ class Trial:
 
 
 def calibrate(lab: Laboratory, trial: Trial, *, jobs: int) -> Costs:
-    """Time a few steps and passes in as many processes at a time as cells will run in: they share memory, or a GPU.
-
-    Every process times twice, and the first time is thrown away: then others were still starting.
-    """
-    with SideBySide(lab, jobs=jobs) as workers:
-        found = list(workers.each(measure, [trial] * (2 * jobs if jobs > 1 else 1)))[-jobs:]
+    """Time a few steps and passes in as many processes at a time as cells will run in: they share memory, or a GPU."""
+    together = multiprocessing.get_context("spawn").Barrier(jobs)
+    with SideBySide((lab, together), jobs=jobs) as workers:
+        found = list(workers.each(measure, [trial] * jobs))
     step, forward = (
         {cut: fmean(getattr(one, name)[cut] for one in found) for cut in getattr(found[0], name)}
         for name in ("step", "forward")
@@ -146,8 +148,10 @@ def calibrate(lab: Laboratory, trial: Trial, *, jobs: int) -> Costs:
     return Costs(step, forward, fmean(one.made for one in found))
 
 
-def measure(lab: Laboratory, trial: Trial) -> Costs:
-    """Time a few steps and passes, one process's share of `calibrate`."""
+def measure(shared: tuple[Laboratory, Barrier], trial: Trial) -> Costs:
+    """Time a few steps and passes, one process's share of `calibrate`, once all others are ready too."""
+    lab, together = shared
+    together.wait(STARTING)
     sides, batch, cuts = trial.sides, trial.batch, trial.cuts
     make = partial(load_random, lab.options.architecture, size=lab.options.size, seed=0)
     made, backbone = _timed(make, lab.device), make()
