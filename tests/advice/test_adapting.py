@@ -57,6 +57,17 @@ def test_at_home_a_row_that_aligns_is_compared_with_fine_tuning() -> None:
     assert choose([SOURCE, lost, one("dan", corr_c=0.8, held=0.6, kept=0.6)]) == "source_only", "a quarter is lost"
 
 
+def test_at_home_the_network_that_was_fine_tuned_on_the_source_is_compared_with_the_head() -> None:
+    assert choose([SOURCE, one("finetuned_source", corr_c=0.8, held=0.79, kept=0.79, iwv=-0.9)]) == "finetuned_source"
+    assert choose([SOURCE, one("finetuned_source", corr_c=0.8, held=0.76, kept=0.76)]) == "source_only"
+
+
+def test_what_aligns_is_said_beside_the_same_training() -> None:
+    standings = [SOURCE, one("finetuned_source", held=0.76, kept=0.76), one("dan", corr_c=0.8, held=0.75, kept=0.75)]
+    told = conclude(standings, "dan", Basis(expected(standings, "dan", 0.3), 0.3, 0, 90), margin=0.005)
+    assert "75.0 % instead of 80.0 % (76.0 % by the same training without aligning)" in told.reasons[0]
+
+
 def test_the_weighted_loss_of_a_row_that_trains_is_compared_with_that_of_fine_tuning() -> None:
     tuned, aligned = one("finetuned_source", iwv=-0.8), one("dan", corr_c=0.8, iwv=-0.82)
     assert choose([SOURCE, tuned, aligned]) == "dan"
@@ -188,7 +199,10 @@ def test_few_labels_against_what_is_agreed_on_show_that_adapting_hurts() -> None
 def test_few_labels_against_every_method_show_that_adapting_hurts() -> None:
     worse, least = Difference(-0.2, -0.3, -0.1), Difference(-0.1, -0.15, -0.05)
     told = hurt(one("coral", few=worse), one("tca", few=least), one("target_only"))
-    assert told.transfer == "hurts" and "the best of all methods, transfer component analysis (TCA)" in told.sentence
+    assert (
+        told.transfer == "hurts"
+        and "the best of all that were measured, transfer component analysis (TCA)" in told.sentence
+    )
     assert "-10.0 points (90% interval -15.0 to -5.0)" in told.sentence and len(told.reasons) == 1
     assert "hurts: correlation alignment" in hurt(one("coral", few=worse)).sentence
     # What the labels do not speak against may still be as good.

@@ -110,8 +110,11 @@ def test_a_later_epoch_is_taken_where_its_loss_is_within_a_standard_error(toy: A
 def test_a_network_that_has_fallen_to_guessing_is_passed_over(images: int, fallen_to: float, best: int) -> None:
     """Its loss is hardly above that of a head that is often right, and as often surely wrong."""
     curve, spread_out = Curve(), np.linspace(-1, 1, images)
-    for epoch, (loss, value) in enumerate([(3.25, 0.39), (3.26, fallen_to)]):
-        curve.add(epoch, 3.3, Scores(loss + (spread_out if epoch else -spread_out), value))
+    for epoch, (loss, value) in enumerate([(3.25, 0.4), (3.26, fallen_to)]):
+        right = np.arange(images) >= round((1 - value) * images)
+        losses = loss + (spread_out if epoch else -spread_out)
+        curve.add(epoch, 3.3, Scores(losses, float(right.mean()), right.astype(float)))
+        curve = Curve.from_json(json.loads(json.dumps(curve.to_json())), curve.arrays())
     assert curve.best_epoch == best
 
 

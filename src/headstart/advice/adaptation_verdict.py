@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from headstart.advice.adapting import EVEN, SOURCE, SURE, Standing, agreed, of_source, uneven, votes
+from headstart.advice.adapting import EVEN, SOURCE, SURE, Standing, agreed, akin, of_source, uneven, votes
 from headstart.advice.verdict import Transfer, shown
 from headstart.evidence import Difference
 from headstart.evidence.label_free import VALIDATORS
@@ -87,7 +87,7 @@ def _hurts(standings: Sequence[Standing], basis: Basis, margin: float) -> Choice
         reasons = [_witnesses(standings, name), "Without these labels it would be handed back.", *reasons]
     elif worse and len(worse) == len(few):
         name = max(worse, key=lambda one: worse[one].value)
-        told = ("the best of all methods, " if len(few) > 1 else "") + ADAPTATIONS[name].title
+        told = ("the best of all that were measured, " if len(few) > 1 else "") + ADAPTATIONS[name].title
     else:
         return None
     points = _points(worse[name], labels=basis.labels)
@@ -152,10 +152,12 @@ def _found(standings: Sequence[Standing]) -> str:
 
 def _witnesses(standings: Sequence[Standing], chosen: str) -> str:
     ours, source = next(one for one in standings if one.name == chosen), of_source(standings)
+    beside = akin(ours, standings)
+    trained = f" ({100 * beside.held:.1f} % by the same training without aligning)" if beside is not source else ""
     return (
         f"Two witnesses agree: on the target the class correlation is {ours.scores['corr_c']:.2f} instead of "
         f"{source.scores['corr_c']:.2f}, and on held source images it is right in {100 * ours.held:.1f} % instead of "
-        f"{100 * source.held:.1f} %."
+        f"{100 * source.held:.1f} %{trained}."
     )
 
 

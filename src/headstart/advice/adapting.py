@@ -120,20 +120,22 @@ def agreed(standings: Sequence[Standing]) -> list[Standing]:
     The target's is the class correlation, which must rise noticeably. The source's is the metric on held images, and,
     where the weights leave enough of them to say so, the loss on them weighted towards the target: neither may get
     worse. Both are compared within a family: those of a row that trains with the network that was fine-tuned on the
-    source, as what that loses at home is not the aligning's doing. The model that is handed back must still be right
+    source, as what that loses at home is not the aligning's doing. Of that network itself, whose loss is its own
+    measure, the metric is compared with the head's. The model that is handed back must still be right
     on most of the source. Entropy and neighbourhoods have no vote: on the built cases they preferred models that gave
     most images one class. Rows that are not `automatic` are left out. Where the target is `uneven` there is no
     witness on it.
     """
     source = of_source(standings)
-    trained = next((one for one in standings if one.name == TRAINED), source)
     if uneven(standings):
         return []
 
     def witnessed(one: Standing) -> bool:
-        akin = trained if ADAPTATIONS[one.name].training else source
-        weighted = one.effective < ENOUGH or one.scores["iwv"] >= akin.scores["iwv"] * (1 + WEIGHTED)
-        at_home = one.held >= akin.held - HELD and one.kept >= source.kept * (1 - KEPT)
+        beside = akin(one, standings)
+        # A network is surer than a head, fine-tuned on the source or not: its loss stands beside no head's (0042).
+        loss = one if one.name == TRAINED else beside
+        weighted = one.effective < ENOUGH or one.scores["iwv"] >= loss.scores["iwv"] * (1 + WEIGHTED)
+        at_home = one.held >= beside.held - HELD and one.kept >= source.kept * (1 - KEPT)
         return recovered(one, source) >= RECOVERED and at_home and weighted
 
     able = [one for one in standings if ADAPTATIONS[one.name].automatic]
@@ -167,6 +169,13 @@ def expected(standings: Sequence[Standing], chosen: str, changed: float) -> Diff
     size = recovered(by_name[chosen], by_name[SOURCE]) * changed
     low, middle, high = (per * size for per in PER_CHANGE)
     return Difference(middle, max(low, -changed), min(high, changed))
+
+
+def akin(one: Standing, standings: Sequence[Standing]) -> Standing:
+    """What a method stands beside on the source: of a row that aligns the same training without it, else the head."""
+    aligns = ADAPTATIONS[one.name].training and one.name != TRAINED
+    trained = next((other for other in standings if other.name == TRAINED), None)
+    return trained if aligns and trained is not None else of_source(standings)
 
 
 def of_source(standings: Sequence[Standing]) -> Standing:

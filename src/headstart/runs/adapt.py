@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from headstart.advice.adapting import STANDING
 from headstart.backbones import resolve
 from headstart.data import MAX_PIXELS
 from headstart.errors import OptionError, RunError
@@ -149,7 +150,7 @@ def _work(
             measure_method(context, both, row, start)
             give_back_memory()
         else:
-            context.on_record(_there(context, f"method/{row.name}"))
+            context.on_record(_measured(context, f"method/{row.name}"))
     choice = reach_choice(context, both)
     model = fit_method(context, both, ADAPTATIONS[choice.strategy], start).model()
     judge_final(context, both, model, chosen=choice.strategy)
@@ -158,6 +159,20 @@ def _work(
     picture_examples(context, both, start, chosen=choice.strategy)
     write_bundle(context, both.source, model, learned=both.learned(ADAPTATIONS[choice.strategy]))
     context.note(unplanned_spent(context, started, closing=("verdict", "final", "bundle", "examples")))
+
+
+def _measured(context: Context, key: str) -> Record:
+    """The record of a method that was measured before.
+
+    Raises
+    ------
+    RunError : an earlier version wrote it, and did not measure all that is chosen by.
+    """
+    record = _there(context, key)
+    if not set(STANDING) <= set(record.metrics):
+        fact = f"An earlier headstart began the run in {context.folder}, and did not measure all that is chosen by."
+        raise RunError(fact, "Choose another --out.")
+    return record
 
 
 def _plan(context: Context, rows: Sequence[Adaptation], notes: Sequence[str]) -> None:

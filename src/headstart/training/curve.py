@@ -62,6 +62,7 @@ class Curve:
     stopped: str = ""
     rung: Losses | None = field(default=None, repr=False)
     _losses: dict[int, Losses] = field(default_factory=dict, repr=False)
+    _right: Losses | None = field(default=None, repr=False)
 
     def add(self, epoch: int, train_loss: float, scores: Scores, *, rung: bool = False, last: bool = False) -> bool:
         """Take in an epoch; whether it is the one to hand back so far: with `last`, wherever its loss is finite."""
@@ -75,19 +76,24 @@ class Curve:
             self._losses = {e: kept for e, kept in self._losses.items() if e == 0} | {epoch: scores.losses}
             self.lowest_epoch = epoch
         references = [losses for e, losses in self._losses.items() if e != epoch]
+        if epoch == 0:
+            self._right = scores.right
         if not finite:
             return False
-        if not last and (self._fallen or any(_above(scores.losses - losses) > 1 for losses in references)):
+        if not last and (self._fallen(scores) or any(_above(scores.losses - losses) > 1 for losses in references)):
             return False
         self.best_epoch = epoch
         return True
 
-    @property
-    def _fallen(self) -> bool:
-        """Whether the last epoch is shown to be right less often than epoch 0."""
-        first, last = self.points[0].value, self.points[-1].value
-        n = len(next(iter(self._losses.values())))
-        return first - last > SHOWN * math.sqrt((first * (1 - first) + last * (1 - last)) / n)
+    def _fallen(self, scores: Scores) -> bool:
+        """Whether a model is shown to be right less often than the one of epoch 0.
+
+        Not paired over images: a network that has fallen to guessing is meant, not one that has lost a few of them.
+        """
+        if self._right is None or scores.right is None:
+            return False
+        lost = float(self._right.mean() - scores.right.mean())
+        return lost > SHOWN * math.hypot(_error(self._right), _error(scores.right))
 
     @property
     def still_improving(self) -> bool:
@@ -121,16 +127,18 @@ class Curve:
 
     def arrays(self) -> dict[str, Losses]:
         """What a checkpoint needs beside `to_json` to go on: losses by image of the epochs to compare with."""
-        rung = {"rung": self.rung} if self.rung is not None else {}
-        return rung | {str(epoch): losses for epoch, losses in self._losses.items()}
+        told = {"rung": self.rung, "right": self._right}
+        return {name: array for name, array in told.items() if array is not None} | {
+            str(epoch): losses for epoch, losses in self._losses.items()
+        }
 
     @classmethod
     def from_json(cls, told: dict[str, object], arrays: dict[str, Losses]) -> Curve:
         """Inverse of `to_json` and `arrays`."""
         kept = {name: told[name] for name in ("best_epoch", "lowest_epoch", "stopped")}
         points = [Point(**point) for point in told["points"]]  # type: ignore[attr-defined]
-        losses = {int(name): array for name, array in arrays.items() if name != "rung"}
-        return cls(points, **kept, rung=arrays.get("rung"), _losses=losses)  # type: ignore[arg-type]
+        losses = {int(name): array for name, array in arrays.items() if name not in ("rung", "right")}
+        return cls(points, **kept, rung=arrays.get("rung"), _losses=losses, _right=arrays.get("right"))  # type: ignore[arg-type]
 
 
 def stop(curve: Curve, recipe: Recipe, *, rival: float | None = None) -> str:

@@ -16,10 +16,18 @@ from headstart.evidence import fit_temperature, losses, softmax
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Cross-entropy of each of some labelled images after the best temperature, ``(n,)``, and their accuracy."""
+    """What a model makes of some labelled images.
+
+    Attributes
+    ----------
+    losses : cross-entropy of each after the best temperature, ``(n,)``.
+    accuracy : share that is named rightly.
+    right : of each, as its loss counts, whether it is, ``(n,)``, with the accuracy as its mean; None if not told.
+    """
 
     losses: np.ndarray
     accuracy: float
+    right: np.ndarray | None = None
 
     @property
     def loss(self) -> float:
@@ -46,7 +54,8 @@ def score(model: nn.Module, batches: Stream) -> Scores:
     """
     logits = predict_logits(model, batches)
     shares = softmax(logits / fit_temperature(logits, batches.y))
-    return Scores(losses(batches.y, shares), float((logits.argmax(1) == batches.y).mean()))
+    right = logits.argmax(1) == batches.y
+    return Scores(losses(batches.y, shares), float(right.mean()), right.astype(np.float64))
 
 
 def score_tasks(model: nn.Module, batches: Stream, sizes: Sequence[int]) -> Scores:
@@ -61,11 +70,12 @@ def score_tasks(model: nn.Module, batches: Stream, sizes: Sequence[int]) -> Scor
     sizes : classes of each task.
     """
     logits, y = predict_logits(model, batches), batches.y
-    total, right = np.zeros(len(y)), []
+    total, right = np.zeros(len(y)), np.zeros(len(y))
     for t, own in enumerate(np.split(logits, np.cumsum(sizes)[:-1], axis=1)):
         there = y[:, t] >= 0
         known, truth = own[there], y[there, t]
         shares = softmax(known / fit_temperature(known, truth))
-        total[there] += losses(truth, shares) * (len(y) / (len(sizes) * len(truth)))
-        right.append((known.argmax(1) == truth).mean())
-    return Scores(total, float(np.mean(right)))
+        counts = len(y) / (len(sizes) * len(truth))
+        total[there] += losses(truth, shares) * counts
+        right[there] += (known.argmax(1) == truth) * counts
+    return Scores(total, float(right.mean()), right)
