@@ -19,7 +19,7 @@ Load = Callable[[str], Backbone]
 FAST = ("test_resnet", "mobilenetv3_small_050", "test_efficientnet", "test_vit")
 SLOW = (
     *("tf_efficientnet_lite0", "resnet18", "vit_tiny_patch16_224", "deit_tiny_patch16_224", "convnext_atto"),
-    *("regnety_002", "swin_tiny_patch4_window7_224"),
+    *("regnety_002", "swin_tiny_patch4_window7_224", "vgg11"),
 )
 FAMILIES = [*FAST, *(pytest.param(family, marks=pytest.mark.slow) for family in SLOW)]
 families = pytest.mark.parametrize("family", FAMILIES)

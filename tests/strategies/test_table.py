@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from headstart.advice.shares import DROPPED_FIRST
 from headstart.backbones import ADAPTERS
 from headstart.errors import MissingExtraError, OptionError
 from headstart.strategies import FAMILIES, TABLE, Strategy, chosen, frozen_cut
@@ -162,3 +163,7 @@ def test_an_unknown_name_gives_the_near_one_or_all(name: str, hint: str) -> None
     with pytest.raises(OptionError, match=f"There is no strategy named {name}") as caught:
         chosen(name)
     assert caught.value.remedy.startswith(hint)
+
+
+def test_every_row_that_trains_has_its_turn_to_be_left_out() -> None:
+    assert sorted(DROPPED_FIRST) == sorted(row.name for row in TABLE.values() if row.trains)

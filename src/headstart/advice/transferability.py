@@ -15,7 +15,7 @@ ALPHA = 0.05
 FEWEST = 3
 """Seeds: two that happen to agree to an image would be a proof of anything."""
 PLATEAU = 0.01
-"""What a base may gain over the last quarter of its epochs without still learning, a share."""
+"""What a base may gain, over the last quarter of its epochs or in as many steps again, and be done; a share."""
 Cells = Sequence[Transplant]
 
 
@@ -106,7 +106,7 @@ def judge_plateau(late: float, kinds: Sequence[Cells]) -> Plateau:
     elif late > PLATEAU:
         word = "still learning"
     else:
-        word = "not known" if low is None else "plateau"
+        word = "plateau" if low is not None and found is not None and found.high <= PLATEAU else "not known"
     if found is None:
         return Plateau(late, None, None, None, word)
     return Plateau(late, found.value, found.low, found.high, word)

@@ -11,6 +11,11 @@ MOST = 800
 """Rows of each sample that are compared, at most."""
 
 
+def spaced(n: int, most: int = MOST) -> np.ndarray:
+    """At most so many row numbers of n, evenly spaced, int64."""
+    return np.linspace(0, n - 1, min(most, n)).astype(np.int64)
+
+
 def discrepancy(x: Floats, y: Floats, *, weights: Floats | None = None) -> float:
     """√ of the unbiased MMD², at least 0, with the kernel exp(−‖a − b‖² / 2σ²), σ the median distance of all rows.
 
@@ -30,7 +35,7 @@ def discrepancy(x: Floats, y: Floats, *, weights: Floats | None = None) -> float
     True
     """
     w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
-    some, others = (np.linspace(0, len(z) - 1, min(MOST, len(z))).astype(int) for z in (x, y))
+    some, others = spaced(len(x)), spaced(len(y))
     a, b, w = np.asarray(x[some], np.float64), np.asarray(y[others], np.float64), w[some]
     both = np.concatenate([a, b])
     apart = cdist(both, both, "sqeuclidean")

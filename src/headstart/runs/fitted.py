@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbones import Transferred
-from headstart.evidence.distance import MOST as COMPARED
+from headstart.evidence.distance import spaced
 from headstart.features import Features
 from headstart.runs.pairing import Both
 from headstart.shallow import Probe, evenly
@@ -78,6 +78,5 @@ def compared_rows(both: Both) -> tuple[np.ndarray, np.ndarray]:
 
     They are those that `discrepancy` would take of all: the same before and after a training, and few to pass.
     """
-    parts = both.source.split.train, both.target.adapted
-    ours, theirs = (rows[np.linspace(0, len(rows) - 1, min(COMPARED, len(rows))).astype(int)] for rows in parts)
-    return ours, theirs
+    ours, theirs = both.source.split.train, both.target.adapted
+    return ours[spaced(len(ours))], theirs[spaced(len(theirs))]

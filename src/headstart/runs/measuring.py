@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from headstart.evidence import METRICS, interval
-from headstart.evidence.distance import discrepancy
+from headstart.evidence.distance import discrepancy, spaced
 from headstart.evidence.label_free import VALIDATORS, Seen
 from headstart.evidence.priors import evenness
 from headstart.records import Record
@@ -94,7 +94,7 @@ def _kept(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Probabilities, and a plane through both domains where the head reads them."""
     kept = {name: arrays[name].astype("f4") for name in ("target", "judged", "held", "kept", "few")}
     parts = [arrays[name] for name in ("map_s", "map_t")]
-    chosen = [np.linspace(0, len(part) - 1, min(MAPPED, len(part))).astype(int) for part in parts]
+    chosen = [spaced(len(part), MAPPED) for part in parts]
     rows = np.concatenate([part[some] for part, some in zip(parts, chosen, strict=True)]).astype("f8")
     rows = (rows - rows.mean(axis=0)) / np.maximum(rows.std(axis=0), 1e-6 * max(float(rows.std()), 1e-12))
     u, s, _ = np.linalg.svd(rows, full_matrices=False)

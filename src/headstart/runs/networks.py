@@ -21,8 +21,7 @@ from headstart.data import Survey
 from headstart.data.domains import UnlabelledBatches
 from headstart.errors import BackboneError
 from headstart.evidence import softmax
-from headstart.evidence.distance import MOST as COMPARED
-from headstart.evidence.distance import discrepancy
+from headstart.evidence.distance import discrepancy, spaced
 from headstart.records.arrays import read_arrays, write_arrays
 from headstart.runs.adapting import adapt_network, head_first
 from headstart.runs.context import Context
@@ -142,7 +141,7 @@ def _passed(context: Context, both: Both, model: Transferred, own: Transferred) 
     """What `Fitted.arrays` are, of a network and of the source's own way through it."""
     source, target = both.source, both.target
     ours, theirs = scored_rows(both, seed=context.options.seed)
-    mapped = ours[np.linspace(0, len(ours) - 1, min(COMPARED, len(ours))).astype(int)]
+    mapped = ours[spaced(len(ours))]
     shares, map_t = _outputs(context, model, target.survey, theirs)
     kept = _outputs(context, model, source.survey, source.split.val)[0]
     return {

@@ -185,6 +185,9 @@ def low_rank(n: int, *, epochs: int) -> Recipe:
 def decomposed(n: int, *, epochs: int) -> Recipe:
     """Training of low-rank adapters and of magnitudes, which are no weights that should decay towards zero.
 
+    Nor do A, B and the head here, unlike those of `low_rank`: decay goes by the number of dimensions, and magnitudes of
+    convolutions have four.
+
     Source: Liu et al. 2024, https://arxiv.org/abs/2402.09353; the rate is that of `low_rank`.
     """
     return replace(low_rank(n, epochs=epochs), weight_decay=0.0)

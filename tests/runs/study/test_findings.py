@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.runs.study.test_transferability import OPTIONS
 
-from headstart.advice.transferability import FINDINGS
+from headstart.advice.transferability import FINDINGS, judge_plateau
+from headstart.evidence.transplants import Transplant
 from headstart.records import Journal, Record
 from headstart.report.transferability import draw_transferability
 from headstart.runs.study.findings import findings_record
-from headstart.runs.study.transplanting import Transplanting
 
 CUTS = {1: "layers.conv1", 2: "layers.conv2", 4: "layers.conv4", 6: "layers.fc6", 7: "layers.fc7"}
 N = np.array(list(CUTS))
@@ -119,6 +121,14 @@ def test_bases_had_come_to_a_plateau_only_where_more_steps_are_not_shown_to_help
         assert "judged against BnB+" in plateau["says"] and "+1.0 points (+" in plateau["says"]
 
 
+@pytest.mark.parametrize(("by_seed", "word"), [((-5, 6, -3, 5, 0), "not known"), ((-0.1, 0.2, 0, 0.1, 0), "plateau")])
+def test_an_interval_that_is_wide_is_no_plateau(by_seed: Sequence[float], word: str) -> None:
+    cells = [
+        Transplant(n, target, "BnB+", 1, 0.9 + gain / 100, 0.9) for n, gain in enumerate(by_seed) for target in "AB"
+    ]
+    assert judge_plateau(0.0, [cells]).word == word
+
+
 def test_without_bases_that_were_trained_on_no_plateau_is_claimed(tmp_path: Path) -> None:
     effects = {name: by_n for name, by_n in planted(AS_IN_THE_PAPER)["random"].items() if name != "BnB+"}
     detail = findings_record(journal(tmp_path / "records.jsonl", {"random": effects}), seed=0).detail
@@ -128,18 +138,7 @@ def test_without_bases_that_were_trained_on_no_plateau_is_claimed(tmp_path: Path
 def page(path: Path, **built: Any) -> str:
     """The page of a finished study."""
     found = journal(path / "records.jsonl", **built)
-    options = Transplanting(
-        data="arrays",
-        backbones=("random/plain_alexnet",),
-        seed=0,
-        size=32,
-        split=(0.7, 0.1, 0.2),
-        device="cpu",
-        budget=3600.0,
-        architecture="plain_alexnet",
-        splits=("random",),
-        seeds=5,
-    )
+    options = replace(OPTIONS, splits=("random",))
     detail = {"options": options.to_json(), "cuts": {cut: n for n, cut in CUTS.items()}, "seeds": [0], "networks": {}}
     found.append(Record("plan", "transferability", detail=detail))
     found.append(findings_record(found, seed=0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -486,25 +485,30 @@ def test_a_smaller_budget_leaves_out_seeds_then_labels_then_splits(
 
 
 def test_steps_are_timed_with_as_many_at_a_time_as_will_run(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = []
+    there: list[int] = []
+    there_when_timed: list[int] = []
 
     class Threads(SideBySide[tuple[Laboratory, Any]]):
-        """Units in threads of this process."""
+        """Units in threads of this process, which start one after the other."""
 
         def each(self, work: Any, units: Any) -> Iterator[Any]:
+            def late(number: int) -> Any:
+                time.sleep(0.2 * number)
+                there.append(number)
+                return work(self._shared, units[number])
+
             with ThreadPoolExecutor(len(units)) as pool:
-                yield from pool.map(lambda unit: work(self._shared, unit), units)
+                yield from pool.map(late, range(len(units)))
 
     def timed(run: Any, device: torch.device) -> float:
-        begun.append(threading.get_ident())
+        there_when_timed.append(len(there))
         return 1.0
 
     monkeypatch.setattr(scheduling, "SideBySide", lambda shared, *, jobs: Threads(shared, jobs=1))
     monkeypatch.setattr(scheduling, "_timed", timed)
     sides = lab.sides(lab.parts(0), range(2), labels=0, seed=0)
     found = scheduling.calibrate(lab, Trial(sides, 32, ()), jobs=3)
-    assert len(set(begun)) == 3, "one that has finished would otherwise take the next one's turn"
-    assert list(found.step) == list(found.forward) == [""]
+    assert set(there_when_timed) == {3} and found.step == {"": 2.0}, "reading the images, and a step"
 
 
 def test_a_budget_that_is_too_small_for_anything_says_so() -> None:

@@ -32,8 +32,6 @@ SHARE = 0.9
 RATES = (3e-4, 1e-3, 3e-3)
 """Learning rates that are tried on a base."""
 TIMED = 6
-STARTING = 300.0
-"""Seconds that processes are waited for before they time their steps."""
 Measure = Callable[[], object]
 
 
@@ -151,7 +149,7 @@ def calibrate(lab: Laboratory, trial: Trial, *, jobs: int) -> Costs:
 def measure(shared: tuple[Laboratory, Barrier], trial: Trial) -> Costs:
     """Time a few steps and passes, one process's share of `calibrate`, once all others are ready too."""
     lab, together = shared
-    together.wait(STARTING)
+    together.wait()
     sides, batch, cuts = trial.sides, trial.batch, trial.cuts
     make = partial(load_random, lab.options.architecture, size=lab.options.size, seed=0)
     made, backbone = _timed(make, lab.device), make()
