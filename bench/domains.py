@@ -78,7 +78,7 @@ def changed(path: Path, how: str) -> Path:
     made = CASES / "built" / f"fashion-{how}" / path.relative_to(CASES / "fashion")
     if not made.exists():
         x = np.asarray(Image.open(path).convert("L"), np.float32)
-        x = 255 - x if how == "inverted" else 4 * gaussian_gradient_magnitude(x, 0.7)
+        x = {"inverted": lambda: 255 - x, "outlined": lambda: 4 * gaussian_gradient_magnitude(x, 0.7)}[how]()
         made.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.clip(x, 0, 255).astype(np.uint8)).save(made)
     return made

@@ -124,11 +124,10 @@ def values(rows: list[Row], network: str, way: str, k: int) -> list[float]:
 
 def apart(a: list[float], b: list[float]) -> str:
     """The mean difference, paired, and its interval by Student's t."""
-    from scipy.stats import t
+    from headstart.evidence.replicates import paired_difference
 
-    d = np.subtract(a, b)
-    half = t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / len(d) ** 0.5
-    return f"{d.mean():+.1f} ({d.mean() - half:+.1f} to {d.mean() + half:+.1f})"
+    found = paired_difference(np.array(a), np.array(b), independent=len(a), level=0.95)
+    return f"{found.value:+.1f} ({found.low:+.1f} to {found.high:+.1f})"
 
 
 def table() -> None:

@@ -138,6 +138,26 @@ def test_a_killed_run_goes_on_and_ends_the_same(
         run(domains, tmp_path / "run", "flat", seed=1)
 
 
+def test_a_run_that_an_earlier_version_began_is_refused(
+    domains: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its records lack what is chosen by."""
+    write = Journal.append
+
+    def earlier(self: Journal, record: Record) -> None:
+        if record.what == "method":
+            write(self, replace(record, metrics={k: v for k, v in record.metrics.items() if k != "overlap"}))
+            raise KeyboardInterrupt
+        write(self, record)
+
+    monkeypatch.setattr(Journal, "append", earlier)
+    with pytest.raises(KeyboardInterrupt):
+        run(domains, tmp_path / "run", "flat")
+    monkeypatch.setattr(Journal, "append", write)
+    with pytest.raises(RunError, match="earlier headstart"):
+        run(domains, tmp_path / "run", "flat")
+
+
 def test_an_item_of_both_domains_is_not_learned_from_and_judged(domains: Path, tmp_path: Path) -> None:
     for side in ("source", "target"):
         for folder in (domains / side).iterdir():

@@ -279,6 +279,12 @@ def test_actions_are_learned_from(frames: Path, tmp_path: Path) -> None:
     assert shown and shown <= {"still", "slow", "fast"}
 
 
+def test_a_video_of_large_frames_names_the_option(film: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="64 × 48 pixels, more than the 1,000 allowed") as told:
+        run(film, tmp_path / "run", "slow", max_pixels=1000)
+    assert told.value.remedy == "Raise --max-pixels."
+
+
 def test_too_few_distant_frames_leave_no_question_and_no_traceback(frames: Path, tmp_path: Path) -> None:
     """Six frames are kept apart, and ten lie between distant ones."""
     found = run(frames / "images" / "walk", tmp_path / "run", "slow", epochs=1)

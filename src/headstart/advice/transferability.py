@@ -100,13 +100,13 @@ def judge_plateau(late: float, kinds: Sequence[Cells]) -> Plateau:
     """
     more = [values for own in kinds if (values := _mean(differences(own, "BnB+"))) is not None]
     found = over_seeds(np.mean(more, axis=0)) if more else None
-    low = found.low if found is not None and len(more[0]) >= FEWEST else None
+    low, high = (found.low, found.high) if found is not None and len(more[0]) >= FEWEST else (None, None)
     if low is not None and low > 0:
         word = "more training helps"
     elif late > PLATEAU:
         word = "still learning"
     else:
-        word = "plateau" if low is not None and found is not None and found.high <= PLATEAU else "not known"
+        word = "plateau" if high is not None and high <= PLATEAU else "not known"
     if found is None:
         return Plateau(late, None, None, None, word)
     return Plateau(late, found.value, found.low, found.high, word)

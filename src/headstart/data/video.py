@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.data.decode import MAX_PIXELS, to_square
+from headstart.data.decode import MAX_PIXELS, to_square, too_large
 from headstart.errors import ImageError, MissingExtraError
 from headstart.problem.domain import printable
 
@@ -50,11 +50,12 @@ def read_video(
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise ImageError("no video in it")
+                raise ImageError("no video in it", "Name a video file, or a folder of frames.")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
-            if stream.codec_context.width * stream.codec_context.height > max_pixels:
-                raise ImageError(f"frames of more than the {max_pixels:,} pixels allowed")
+            width, height = stream.codec_context.width, stream.codec_context.height
+            if width * height > max_pixels:
+                raise ImageError(too_large(width, height, max_pixels), "Raise --max-pixels.")
             total = stream.frames or 0
             for number, frame in enumerate(container.decode(stream)):
                 if number % every == 0:

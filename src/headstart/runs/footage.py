@@ -47,7 +47,7 @@ def decoded(
     """
     found: list[tuple[str, Video]] = []
     broken: list[tuple[str, str]] = []
-    lost = ""
+    lost = remedy = ""
     for path in videos:
         name = printable(path.name)
         if lost and options.poses:
@@ -56,6 +56,7 @@ def decoded(
         try:
             video = read_video(path, side, every=options.every, max_pixels=options.max_pixels, progress=progress)
         except ImageError as error:
+            remedy = remedy if broken else error.remedy
             broken.append((name, error.fact))
             lost = name
             continue
@@ -64,6 +65,7 @@ def decoded(
     if not found:
         name, reason = broken[0]
         many = f"None of {len(videos)} videos can be used; the first is " if len(videos) > 1 else ""
-        raise DataError(f"{many}{name}: {reason}.", "Check that it is a whole video, or convert it to frames.")
+        usual = "Check that it is a whole video, or convert it to frames."
+        raise DataError(f"{many}{name}: {reason}.", remedy or usual)
     sequences = sequences_of_arrays([video.frames for _, video in found], names=[name for name, _ in found])
     return sequences, tuple(broken), tuple(video.note for _, video in found if video.note)
