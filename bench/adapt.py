@@ -7,7 +7,7 @@ python bench/adapt.py choice     print how the automatic choice fared
 
 python bench/adapt.py trained [table|choice]    the same of the methods that train, of its part [trained]
 python bench/adapt.py auto [table|choice]       the same of what the command does by itself, of its part [auto]
-python bench/adapt.py fresh [table|choice]      and of that on pairs that no rule was made with, of its part [fresh]
+python bench/adapt.py fresh [table|choice]      and of that on pairs declared before they were seen, of its part [fresh]
 """
 
 from __future__ import annotations
