@@ -3,6 +3,7 @@
 
 python bench/advice.py [design|judge|truth]    run the cells of that part of bench/grids/advice.toml not recorded yet
 python bench/advice.py wide                    those of the part whose other networks are fine-tuned too
+python bench/advice.py frozen                  more draws of the training images for networks that stay frozen
 python bench/advice.py table                   print the table of what is recorded
 
 One cell is one process with one thread; two run side by side. A cell's record: what each strategy scored on the images
@@ -27,7 +28,7 @@ import numpy as np
 from subsets import HERE, RUNS, classes_of, images_of, subset
 
 GRID = tomllib.loads((HERE / "grids/advice.toml").read_text())
-RECORDS = {"": HERE / "records/advice.jsonl", "wide": HERE / "records/advice-wide.jsonl"}
+RECORDS = {what: HERE / f"records/advice{what and '-'}{what}.jsonl" for what in ("", "wide", "frozen")}
 SIDE_BY_SIDE = 2
 FEWEST_OF_A_CLASS = 6
 Row = dict[str, Any]
@@ -69,6 +70,8 @@ def networks_of(what: str, seed: int) -> dict[str, list[str]]:
     """The strategies of every network in a cell."""
     if what == "wide":
         return dict.fromkeys(GRID["frozen_only"], GRID["wide"]["strategies"])
+    if what == "frozen":
+        return dict.fromkeys((GRID["backbone"], *GRID["frozen_only"]), ["probe"])
     rows = [row for row in GRID["strategies"] if row != "scratch" or seed in GRID["scratch_seeds"]]
     return {name: ["probe"] for name in GRID["frozen_only"]} | {GRID["backbone"]: rows}
 
@@ -254,11 +257,11 @@ if __name__ == "__main__":
     asked = sys.argv[1:]
     if asked == ["table"]:
         table()
-    elif asked[:2] == ["cell", "wide"]:
-        one_cell(*asked[2:], "wide")
+    elif asked[:1] == ["cell"] and asked[1] in RECORDS:
+        one_cell(*asked[2:], asked[1])
     elif asked[:1] == ["cell"]:
         one_cell(*asked[1:])
-    elif set(asked) <= {"design", "judge", "truth", "wide"}:
+    elif set(asked) <= {"design", "judge", "truth", "wide", "frozen"}:
         for part in asked or ("design", "judge", "truth"):
             run(part)
     else:

@@ -32,6 +32,7 @@ MARGIN = 0.005
 LADDER = ("probe", "last_block", "upper_half", "all")
 CONTROLS = ("frozen_random", "scratch")
 FITTED = HERE / "records/verdicts.jsonl"
+FROZEN_PAIR, TUNED_PAIR = "both are frozen", "one at least is fine-tuned"
 Row = dict[str, Any]
 Pair = tuple[str, str]
 
@@ -167,9 +168,9 @@ def coverage() -> None:
     """How often the interval of a run covers the mean difference on the test images of all draws."""
     case = GRID["truth"]["case"]
     print(f"\n| {case}, labels | difference | draws | truth, points | covered |\n|---|---|---|---|---|")
-    hits: dict[str, list[bool]] = {"frozen": [], "fine-tuned": []}
+    hits: dict[str, list[bool]] = {FROZEN_PAIR: [], TUNED_PAIR: []}
     for n in GRID["truth"]["sizes"]:
-        cells = [cell for cell in recorded() if (cell["case"], cell["n"]) == (case, n)]
+        cells = [cell for cell in recorded() + recorded("frozen") if (cell["case"], cell["n"]) == (case, n)]
         for pair in differences(cells):
             both = [cell for cell in cells if all("test" in cell["strategies"].get(key, {}) for key in pair)]
             if len(both) < GRID["truth"]["fewest_draws"]:
@@ -177,12 +178,11 @@ def coverage() -> None:
             truth = mean(cell["strategies"][pair[0]]["test"] - cell["strategies"][pair[1]]["test"] for cell in both)
             found = [compared(cell, [pair])[pair] for cell in both]
             covered = [d.low is None or d.low <= truth <= d.high for d in found]
-            hits["frozen" if all(key.startswith("probe") for key in pair) else "fine-tuned"] += covered
+            hits[FROZEN_PAIR if all(key.startswith("probe") for key in pair) else TUNED_PAIR] += covered
             print(f"| {n} | {' − '.join(pair)} | {len(both)} | {100 * truth:+.1f} | {sum(covered)} of {len(covered)} |")
-    every = [*hits["frozen"], *hits["fine-tuned"]]
+    every = [hit for one in hits.values() for hit in one]
     if every:
-        parts = "; ".join(f"{sum(one)} of {len(one)} where both are {name}" for name, one in hits.items())
-        parts = parts.replace("both are fine-tuned", "one at least is fine-tuned")
+        parts = "; ".join(f"{sum(one)} of {len(one)} where {name}" for name, one in hits.items())
         bar = f"bar: {GRID['truth']['bar']:.0%}"
         print(f"\n90 % intervals cover in {sum(every)} of {len(every)} ({mean(every):.0%}; {parts}); {bar}.")
 
