@@ -46,6 +46,26 @@ class Test:
 
     def right(self, model: Any) -> np.ndarray:
         """Which of them a model names rightly, (m,)."""
+        logits = self._frozen(model) if model.frozen == "top" else self._trained(model)
+        right: np.ndarray = logits.argmax(1) == self.y
+        return right
+
+    def _frozen(self, model: Any) -> np.ndarray:
+        """Logits, from features that the store keeps: the same images are judged in every cell."""
+        import torch
+
+        from headstart.features import extract
+        from headstart.runs.machine import cache_folder
+
+        told = {"cache": cache_folder(), "device": torch.device("cpu"), "progress": lambda *_: None}
+        found = extract(model.backbone, self.looked, self.rows, **told)
+        ids = [self.looked.ids[i] for i in self.rows]
+        z = torch.from_numpy(np.concatenate([found.of(cut, ids) for cut in model.cuts], 1))
+        with torch.inference_mode():
+            logits: np.ndarray = model.head(z).numpy()
+        return logits
+
+    def _trained(self, model: Any) -> np.ndarray:
         import torch
 
         from headstart.data.batches import Batches
@@ -58,9 +78,7 @@ class Test:
             return tensor
 
         keys = [self.looked.ids[i] for i in self.rows]
-        logits = predict_logits(model, Batches(self.looked.pixels, ready, self.rows, self.y, 64, keys))
-        right: np.ndarray = logits.argmax(1) == self.y
-        return right
+        return predict_logits(model, Batches(self.looked.pixels, ready, self.rows, self.y, 64, keys))
 
 
 def subset(case: str, n: int, seed: int) -> tuple[Path, Test]:
