@@ -71,7 +71,7 @@ def networks_of(what: str, seed: int) -> dict[str, list[str]]:
     if what == "wide":
         return dict.fromkeys(GRID["frozen_only"], GRID["wide"]["strategies"])
     if what == "frozen":
-        return dict.fromkeys((GRID["backbone"], *GRID["frozen_only"]), ["probe"])
+        return {name: ["probe"] for name in (GRID["backbone"], *GRID["frozen_only"])}
     rows = [row for row in GRID["strategies"] if row != "scratch" or seed in GRID["scratch_seeds"]]
     return {name: ["probe"] for name in GRID["frozen_only"]} | {GRID["backbone"]: rows}
 
