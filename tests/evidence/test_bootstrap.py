@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from headstart.errors import DataError, InternalError, OptionError
-from headstart.evidence import METRICS, best_of, interval, paired, simultaneous, training_draw
+from headstart.evidence import METRICS, interval, paired, simultaneous, training_draw
 
 
 def flips(rng: np.random.Generator, y: np.ndarray, p: float) -> np.ndarray:
@@ -61,7 +61,6 @@ def test_one_group_gives_no_interval() -> None:
     y = np.array([0, 1, 1])
     assert interval(y, y, np.zeros(3)).low is None
     assert paired(y, y, y, np.zeros(3)).high is None
-    assert best_of(y, {"a": y}, np.zeros(3)).low is None
     assert simultaneous(y, {"a": y, "b": y}, [("a", "b")], np.zeros(3))["a", "b"].low is None
 
 
@@ -73,32 +72,6 @@ def test_same_seed_same_interval_whatever_the_block(monkeypatch: pytest.MonkeyPa
     assert interval(y, predicted, groups) == before
     monkeypatch.setattr("headstart.evidence.bootstrap.BLOCK", 999)
     assert interval(y, predicted, groups).low == pytest.approx(before.low, abs=0.01)
-
-
-@pytest.mark.parametrize("candidates", [5, 20])
-def test_the_best_of_pure_noise_is_corrected(candidates: int) -> None:
-    rng, naive, corrected, hits = np.random.default_rng(5), [], [], 0
-    for seed in range(60):
-        y = rng.integers(2, size=100)
-        predictions = {str(i): flips(rng, y, 0.7) for i in range(candidates)}
-        found = best_of(y, predictions, np.arange(100), resamples=200, seed=seed)
-        naive.append(max(np.mean(p == y) for p in predictions.values()))
-        corrected.append(found.value)
-        hits += found.low <= 0.7 <= found.high
-        assert found.value <= naive[-1] and found.low <= found.value <= found.high
-    assert np.mean(naive) > 0.74
-    assert abs(np.mean(corrected) - 0.7) < 0.015
-    assert hits >= 0.9 * 60
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_a_lone_candidate_needs_no_correction(metric: str) -> None:
-    rng = np.random.default_rng(6)
-    y = rng.integers(2, size=100)
-    predicted = flips(rng, y, 0.7)
-    assert best_of(y, {"a": predicted}, np.arange(100), metric=metric) == interval(
-        y, predicted, np.arange(100), metric=metric
-    )
 
 
 def test_simultaneous_is_wider_than_one_comparison_and_covers_all() -> None:

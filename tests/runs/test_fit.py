@@ -16,7 +16,7 @@ from headstart.errors import DataError, OptionError, RunError, StorageError
 from headstart.records import Journal, Record
 from headstart.report import explain
 from headstart.runs import probing
-from headstart.runs.context import kept_predictions
+from headstart.runs.context import kept_arrays, kept_predictions
 from headstart.runs.fit import fit
 from headstart.runs.run import Run
 from headstart.strategies import FAMILIES, TABLE
@@ -287,6 +287,27 @@ def test_shuffled_labels_transfer_nothing(small_fit: Fit, tmp_path: Path) -> Non
     assert run.verdict.kind == "no_transfer"
     assert run.verdict.transfer in ("cannot_tell", "neutral")
     assert run.metrics["low"] < 1 / 3 < run.metrics["high"]
+
+
+@pytest.mark.slow
+def test_what_a_network_owes_to_being_chosen_on_the_images_that_judge_it_is_taken_off(
+    folded: None, small_fit: Fit, tmp_path: Path
+) -> None:
+    rng, y = np.random.default_rng(1), np.arange(90) % 3
+    images = rng.integers(0, 256, (90, 8, 8), dtype=np.uint8)
+    networks = [f"random/{name}" for name in ("test_resnet", "test_efficientnet", "test_vit")]
+    run = small_fit(tmp_path / "run", data=(images, y), backbones=networks, strategy="probe")
+    right = []
+    for record in run.records.of("probed"):
+        kept = kept_arrays(run.folder / record.detail["predictions"])
+        right.append(kept["predicted"] == y[kept["indices"]])
+        assert right[-1].mean() == record.metrics["value"] and (kept["indices"] == np.unique(kept["indices"])).all()
+    judged = [record.metrics["value"] for record in run.records.of("candidate") if record.strategy == "probe"]
+    reached = run.records.get("verdict")
+    assert reached is not None and reached.metrics["value"] < judged[0] - 0.01
+    alone = small_fit(tmp_path / "alone", data=(images, y), backbones=networks[:1], strategy="probe").records
+    judged, reached = [one.metrics["value"] for one in alone.of("candidate")], alone.get("verdict")
+    assert reached is not None and reached.metrics["value"] == pytest.approx(max(judged))
 
 
 @pytest.mark.slow

@@ -3,12 +3,12 @@
 from headstart.evidence.bootstrap import (
     Difference,
     Interval,
-    best_of,
     interval,
     paired,
     simultaneous,
 )
 from headstart.evidence.calibration import fit_temperature, softmax
+from headstart.evidence.choosing import best_of, luck_of_choosing
 from headstart.evidence.metrics import METRICS, Metric, calibration_error, confusion, log_loss, losses
 from headstart.evidence.replicates import training_draw
 
@@ -24,6 +24,7 @@ __all__ = [
     "interval",
     "log_loss",
     "losses",
+    "luck_of_choosing",
     "paired",
     "simultaneous",
     "softmax",

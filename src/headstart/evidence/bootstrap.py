@@ -81,8 +81,8 @@ def interval(
     >>> found.value, round(found.low, 2), found.high
     (1.0, 0.82, 1.0)
     """
-    values, inside, count = _replicates(y, [predicted], groups, metric, resamples, seed)
-    return _wilson(float(values[0]), inside[0], count, len(y), level)
+    values, inside, count = replicated(y, [predicted], groups, metric, resamples, seed)
+    return wilson(float(values[0]), inside[0], count, len(y), level)
 
 
 def paired(
@@ -109,7 +109,7 @@ def paired(
     >>> found.value, round(found.low, 3), round(found.high, 3)
     (0.0, -0.028, 0.028)
     """
-    values, inside, count = _replicates(y, [a, b], groups, metric, resamples, seed)
+    values, inside, count = replicated(y, [a, b], groups, metric, resamples, seed)
     value = float(values[0] - values[1])
     return difference_of(value, inside[0] - inside[1], count, level=level)
 
@@ -119,46 +119,6 @@ def difference_of(value: float, spread: NDArray[np.float64], count: int, *, leve
     if count < 2:
         return Difference(value, None, None)
     return _difference(value, _quantile(level, count) * float(_paired_error(spread, count)))
-
-
-def best_of(
-    y: Classes,
-    predictions: Mapping[str, Classes],
-    groups: NDArray[Any],
-    *,
-    metric: str = "accuracy",
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Interval:
-    """The winner's value, corrected for having been chosen on the images that it is measured on.
-
-    In every resample the candidate w_b that wins on the drawn images is scored on the images that were
-    *not* drawn, o_b(w_b), where the luck that made it win does not follow; and so is the overall winner
-    w, o_b(w), which was chosen with those images in sight. The mean of o_b(w) − o_b(w_b), if positive, is
-    the gain by choosing, and is subtracted:
-
-        v(w) − max(0, mean_b [o_b(w) − o_b(w_b)]).
-
-    For accuracy the mean of o_b(w) is v(w), so this is BBC of Tsamardinos, Greasidou & Borboudakis
-    (*Machine Learning* 2018) with less noise of its own: a lone candidate, or one that always wins, is
-    left as it is. The interval is `interval`'s, with the winner's standard error, about the corrected
-    value. With fewer than two groups nothing can be corrected. Parameters as in `interval`.
-
-    Raises
-    ------
-    OptionError, DataError : as in `interval`; DataError also when there is no candidate.
-    """
-    count = len(np.unique(groups))
-    candidates = list(predictions.values())
-    values, inside, _ = _replicates(y, candidates, groups, metric, resamples, seed)
-    winner = int(values.argmax())
-    if count < 2:
-        return Interval(float(values[winner]), None, None, len(y))
-    outside = _scores(y, candidates, groups, METRICS[metric], resamples, seed, drawn=False)
-    chosen = np.take_along_axis(outside, inside.argmax(axis=0)[None], axis=0)[0]
-    gain = max(0.0, float(np.nan_to_num(np.nanmean(outside[winner] - chosen))))
-    return _wilson(max(0.0, float(values[winner]) - gain), inside[winner], count, len(y), level)
 
 
 def simultaneous(
@@ -200,7 +160,7 @@ def simultaneous(
         return {}
     names = list(predictions)
     first, second = ([names.index(pair[side]) for pair in pairs] for side in (0, 1))
-    values, inside, count = _replicates(y, list(predictions.values()), groups, metric, resamples, seed)
+    values, inside, count = replicated(y, list(predictions.values()), groups, metric, resamples, seed)
     differences = values[first] - values[second]
     if count < 2:
         return {pair: Difference(float(d), None, None) for pair, d in zip(pairs, differences, strict=True)}
@@ -214,7 +174,7 @@ def simultaneous(
     return {pair: _difference(float(d), float(h)) for pair, d, h in zip(pairs, differences, halves, strict=True)}
 
 
-def _replicates(
+def replicated(
     y: Classes, predictions: Sequence[Classes], groups: NDArray[Any], metric: str, resamples: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     """Values of m predictions ``(m,)``, their values on every resample ``(m, b)``, and the number of groups."""
@@ -228,10 +188,10 @@ def _replicates(
     count = len(np.unique(groups))
     if count < 2:
         return values, np.empty((len(predictions), 0)), count
-    return values, _scores(y, predictions, groups, METRICS[metric], resamples, seed), count
+    return values, scored(y, predictions, groups, METRICS[metric], resamples, seed), count
 
 
-def _scores(
+def scored(
     y: Classes,
     predictions: Sequence[Classes],
     groups: NDArray[Any],
@@ -265,7 +225,8 @@ def _quantile(level: float, count: int) -> float:
     return float(stats.t.ppf((1 + level) / 2, count - 1))
 
 
-def _wilson(value: float, inside: NDArray[np.float64], count: int, n: int, level: float) -> Interval:
+def wilson(value: float, inside: NDArray[np.float64], count: int, n: int, level: float) -> Interval:
+    """`interval`'s form about a value, with the spread of its replicates ``(b,)`` over `count` groups of n images."""
     if count < 2:
         return Interval(value, None, None, n)
     variance = float(inside.var()) * count / (count - 1)

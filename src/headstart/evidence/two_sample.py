@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from headstart.errors import InternalError
 from headstart.evidence import ridge
-from headstart.evidence.bootstrap import Interval, best_of, interval
+from headstart.evidence.bootstrap import Interval, interval
+from headstart.evidence.choosing import best_of
 from headstart.evidence.metrics import Classes, Floats
 
 Doubles = NDArray[np.float64]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import pairwise
 from typing import Any
 
@@ -11,9 +12,9 @@ import numpy as np
 
 from headstart.advice import Candidate, CutValue, Difference, Facts, Verdict, decide, why
 from headstart.advice.verdict import LEVEL
-from headstart.evidence import Interval, best_of, simultaneous, training_draw
+from headstart.evidence import Interval, best_of, luck_of_choosing, simultaneous, training_draw
 from headstart.records import Record
-from headstart.runs.context import Context, Prepared, kept_predictions
+from headstart.runs.context import Context, Prepared, kept_arrays, kept_predictions
 from headstart.runs.seen import seen_in
 from headstart.strategies import TABLE, chosen
 
@@ -98,16 +99,40 @@ def _comparisons(context: Context, prepared: Prepared, records: Sequence[Record]
         to_guess=compare([(name, GUESS) for name in names])[best, GUESS],
         steps=list(compare([(dearer, cheaper) for cheaper, dearer in pairwise(names)]).values()),
         over_random=next(iter(compare(random).values()), None),
-        winner=best_of(y, {r.strategy: predicted[r.strategy] for r in stayed}, groups, metric=metric),
+        winner=best_of(
+            y,
+            {r.strategy: predicted[r.strategy] for r in stayed},
+            groups,
+            metric=metric,
+            luck=_luck_of_network(context, prepared),
+        ),
         judged=np.unique(indices),
     )
 
 
-def _wider(context: Context, prepared: Prepared) -> float:
-    """By how much intervals widen, since what is compared are ways to train, not these networks alone."""
+def _luck_of_network(context: Context, prepared: Prepared) -> float:
+    """What the network owes to having been chosen on the images that judge it: all of them, where these are folds."""
+    # An earlier version of headstart kept no predictions of a network's best probe.
+    told = [r.detail["predictions"] for r in context.journal.of("probed") if "predictions" in r.detail]
+    if _folds(context) is None or not told:
+        return 0.0
+    kept = [kept_arrays(context.folder / path) for path in told]
+    # Memory may allow heads on fewer images for one network than for another.
+    indices = reduce(np.intersect1d, [one["indices"] for one in kept])
+    predicted = {str(i): one["predicted"][np.isin(one["indices"], indices)] for i, one in enumerate(kept)}
+    return luck_of_choosing(prepared.y[indices], predicted, prepared.groups[indices], metric=context.options.metric)
+
+
+def _folds(context: Context) -> int | None:
     plan = context.journal.get("plan")
     assert plan is not None
-    if (folds := plan.detail["folds"]) is not None:
+    folds: int | None = plan.detail["folds"]
+    return folds
+
+
+def _wider(context: Context, prepared: Prepared) -> float:
+    """By how much intervals widen, since what is compared are ways to train, not these networks alone."""
+    if (folds := _folds(context)) is not None:
         return training_draw(1, folds - 1, splits=folds)
     return training_draw(len(prepared.split.val), len(prepared.split.train))
 

@@ -17,6 +17,7 @@ from headstart.data import folds
 from headstart.evidence import interval
 from headstart.features import Features, extract
 from headstart.records import Record
+from headstart.records.arrays import write_arrays
 from headstart.runs.context import Context, Prepared
 from headstart.shallow import (
     HEADS,
@@ -187,6 +188,8 @@ def timed_probe(
     probed = _compete(context, screened, title=f"heads on {name}")
     if context.journal.get(f"probe/{name}") is None:
         _note_probes(context, prepared, name, probes=probed.competed, indices=indices, screening=False)
+        kept = f"work/probed-{backbone.fingerprint('top')}.safetensors"
+        write_arrays(context.folder / kept, {"indices": indices.astype("i8"), "predicted": probed.best.predicted})
         seconds = time.perf_counter() - started
         cost = {"seconds": seconds, "extraction_seconds": extracted, "images": features.computed}
         detail = {
@@ -194,6 +197,7 @@ def timed_probe(
             "note": " ".join(filter(None, (features.note, fewer if len(indices) < of else ""))),
             "cuts": list(backbone.cuts),
             "fingerprint": backbone.fingerprint("top"),
+            "predictions": kept,
         }
         context.note(_closing(context, prepared, "probed", name, probe=probed.best, cost=cost, detail=detail))
     return probed, features
