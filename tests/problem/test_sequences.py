@@ -136,3 +136,15 @@ def test_frames_of_a_video_go_by_number(tmp_path: Path) -> None:
     frames = sequences_of_arrays([np.zeros((3, 4, 4, 3), "u1")])
     (tmp_path / "poses.csv").write_text("frame,x\n0,5\n2,9\n1,6\n")
     assert read_poses(tmp_path / "poses.csv", frames).columns["x"].tolist() == [5, 6, 9]
+
+
+def test_rows_by_number_that_are_left_over_may_belong_to_a_sequence_that_lost_frames(tmp_path: Path) -> None:
+    frames = sequences_of_arrays([np.zeros((n, 4, 4, 3), np.uint8) for n in (3, 2)])
+    path = tmp_path / "poses.csv"
+    path.write_text("frame,x\n" + "".join(f"{i},{i}\n" for i in range(5)))
+    assert read_poses(path, frames).columns["x"].tolist() == [0, 1, 2, 3, 4]
+    path.write_text("frame,x\n" + "".join(f"{i},{i}\n" for i in range(6)))
+    with pytest.raises(DataError, match=r"1 row\(s\) more than there are frames in 2 sequences"):
+        read_poses(path, frames)
+    # One sequence alone can only lack frames at its end.
+    assert len(read_poses(path, sequences_of_arrays([np.zeros((5, 4, 4, 3), np.uint8)])).columns["x"]) == 5

@@ -76,7 +76,8 @@ def read_poses(table: Path | str, frames: Sequences) -> Poses:
 
     Raises
     ------
-    DataError : no such table or columns, a value that is no number, a frame without a row or with two.
+    DataError : no such table or columns, a value that is no number, a frame without a row or with two, more rows than
+        frames where these go by number over several sequences.
     """
     path = Path(table).expanduser()
     try:
@@ -124,7 +125,12 @@ def _rows_of(frames: Sequences, lines: list[dict[str, str]], path: Path) -> tupl
             fact = f"{printable(path)} has no row for {name}; {missing} of {len(wanted)} frames are without one."
             raise DataError(fact, "Give every frame a row, under its path below the folder.")
         rows.append(found)
-    return rows, len(lines) - len(set(rows))
+    left_over = len(lines) - len(set(rows))
+    if left_over and isinstance(frames.x.images, np.ndarray) and len(frames.names) > 1:
+        # A video that ends early, without a word, gives all frames of those after it the rows of others.
+        fact = f"{printable(path)} has {left_over} row(s) more than there are frames in {len(frames.names)} sequences."
+        raise DataError(fact, "Frames are numbered over all of them: check that each is whole, and drop other rows.")
+    return rows, left_over
 
 
 def _action(text: str | None, path: Path, row: int) -> str:

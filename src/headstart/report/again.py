@@ -101,7 +101,7 @@ def pretrain(options: Options) -> list[str]:
 
 def study_surrogates(options: Options) -> list[str]:
     """`headstart study surrogates`."""
-    if not options or options["data"] == "arrays":
+    if not options or options["data"].startswith("arrays "):
         return []
     return _quoted(
         ["headstart", "study", "surrogates", options["data"]],

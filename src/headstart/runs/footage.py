@@ -10,7 +10,6 @@ from headstart.errors import DataError, ImageError
 from headstart.problem import Sequences, sequences_of_arrays
 from headstart.problem.domain import printable
 from headstart.problem.walk import IMAGE_SUFFIXES, files_under, reading
-from headstart.runs.options import Pretraining
 
 Broken = tuple[tuple[str, str], ...]
 """Files that cannot be used: what a message calls each, and why."""
@@ -37,9 +36,20 @@ def videos_at(path: Path) -> list[Path]:
 
 
 def decoded(
-    videos: Sequence[Path], *, side: int, options: Pretraining, progress: Callable[[str, int, int], None]
+    videos: Sequence[Path],
+    *,
+    side: int,
+    every: int,
+    max_pixels: int,
+    progress: Callable[[str, int, int], None],
+    numbered: bool = False,
 ) -> tuple[Sequences, Broken, tuple[str, ...]]:
     """A sequence for each video that can be decoded, the others with the reason why not, and where one breaks off.
+
+    Parameters
+    ----------
+    numbered : a table goes by the numbers of frames, over all videos.
+    every, max_pixels : as in `read_video`.
 
     Raises
     ------
@@ -50,11 +60,11 @@ def decoded(
     lost = remedy = ""
     for path in videos:
         name = printable(path.name)
-        if lost and options.poses:
+        if lost and numbered:
             fact = f"{lost} cannot be read to its end, so that frames of {name} have other numbers than in the table."
             raise DataError(fact, "Repair it, or take it out of the folder and its rows out of the table.")
         try:
-            video = read_video(path, side, every=options.every, max_pixels=options.max_pixels, progress=progress)
+            video = read_video(path, side, every=every, max_pixels=max_pixels, progress=progress)
         except ImageError as error:
             remedy = remedy if broken else error.remedy
             broken.append((name, error.fact))

@@ -139,8 +139,15 @@ def _frames(
         return sequences_of_arrays(arrays_of(data)), (), ()
     path = Path(data).expanduser()
     if videos := videos_at(path):
-        return decoded(videos, side=side, options=options, progress=progress)
+        return _decoded(videos, side=side, options=options, progress=progress)
     return read_sequences(path), (), ()
+
+
+def _decoded(
+    videos: list[Path], *, side: int, options: Pretraining, progress: Progress
+) -> tuple[Sequences, Broken, tuple[str, ...]]:
+    every, most = options.every, options.max_pixels
+    return decoded(videos, side=side, every=every, max_pixels=most, progress=progress, numbered=bool(options.poses))
 
 
 def _images(
@@ -151,7 +158,7 @@ def _images(
         return Domain("images", _stacked(data)), (), ()
     path = Path(data).expanduser()
     if videos := videos_at(path):
-        found, broken, notes = decoded(videos, side=side, options=options, progress=progress)
+        found, broken, notes = _decoded(videos, side=side, options=options, progress=progress)
         return found.x, broken, notes
     with reading(path):
         is_file = path.is_file()

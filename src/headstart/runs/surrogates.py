@@ -154,9 +154,10 @@ def _of_frames(row: SurrogateTask, material: Material, of: Preprocessing, option
     frames = material.frames
     assert frames is not None
     late = np.zeros(len(frames), dtype=bool)
+    fewest = row.frames + (len(frames.names) == 1)  # a sequence that is alone has to give two sets
     for number in range(len(frames.names)):
         own = np.flatnonzero((frames.sequence == number) & material.usable)
-        late[own[len(own) - max(row.frames, round(HELD * len(own))) :]] = True
+        late[own[max(0, len(own) - max(fewest, round(HELD * len(own)))) :]] = True
     windows = [frames.windows(row.frames, usable=material.usable & side) for side in (~late, late)]
     if min(len(one) for one in windows) < 2:
         fact = f"There are {len(windows[0])} sets of {row.frames} frames in a row to learn from, and {len(windows[1])}"

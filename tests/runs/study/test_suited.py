@@ -13,8 +13,8 @@ from headstart.runs.study.suited import IN_ORDER, STILLS, suited
 from headstart.strategies import SURROGATES
 
 
-def chosen(data: Any, *, poses: bool = False) -> tuple[str, ...]:
-    return suited(data, poses=poses, apart=10, max_pixels=10**6)[0]
+def chosen(data: Any, *, poses: bool = False, every: int = 1) -> tuple[str, ...]:
+    return suited(data, poses=poses, every=every, apart=10, max_pixels=10**6)[0]
 
 
 def walk(n: int = 60) -> np.ndarray:
@@ -38,11 +38,15 @@ def test_frames_are_told_from_stills(_digits: Path, tmp_path: Path) -> None:
     assert chosen(tmp_path / "walk") == IN_ORDER
     assert chosen(tmp_path / "mixed") == chosen(_digits) == STILLS
     assert chosen(_digits, poses=True) == IN_ORDER
-    (tmp_path / "videos").mkdir()
-    (tmp_path / "videos" / "film.mp4").touch()
-    assert chosen(tmp_path / "videos") == chosen(tmp_path / "videos" / "film.mp4") == IN_ORDER
     (tmp_path / "table.csv").touch()
     assert chosen(tmp_path / "table.csv") == STILLS
+
+
+def test_a_video_is_frames_if_enough_of_them_are_apart(film: Path) -> None:
+    assert chosen(film) == chosen(film.parent) == IN_ORDER
+    assert chosen(film, every=3) == STILLS
+    _, why = suited(film, poses=False, every=3, apart=10, max_pixels=10**6)
+    assert "Only 4 frame(s) have another 10 after them" in why
 
 
 @pytest.mark.parametrize("as_list", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,42 @@ def test_images_may_come_from_a_generator(_digits: Path, tmp_path: Path, monkeyp
     page = found.report.read_text()
     assert "The order of the images tells nothing" in page
     assert "call the same function of headstart with the same arrays" in page
+
+
+@pytest.mark.slow
+def test_a_study_goes_on_with_the_images_and_surrogates_that_it_began_with(
+    _digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suited, "STILLS", ("rotation", "egomotion"))
+    images = np.stack([np.asarray(Image.open(path)) for path in sorted(_digits.rglob("*.png"))])
+    asked = ASKED | {"by": (), "against": [], "images": 60, "per_class": (3,), "repeats": 1, "finetune": False}
+
+    def stop(stage: str, total: int, of: int) -> None:
+        if stage.startswith("egomotion"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.surrogates(images, tmp_path / "run", labels=_digits, progress=stop, **asked)
+    with pytest.raises(RunError, match=r"holds another run \(data: arrays"):
+        study.surrogates(255 - images, tmp_path / "run", labels=_digits, **asked)
+    # What this version would choose by itself is not asked again.
+    monkeypatch.setattr(suited, "STILLS", ("rotation",))
+    found = study.surrogates(images, tmp_path / "run", labels=_digits, **asked)
+    assert [one.strategy for one in found.records.of("learned")] == ["rotation", "egomotion"]
+
+
+def test_images_that_changed_between_two_surrogates_are_noticed(_digits: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    shutil.copytree(_digits, folder)
+    asked = ASKED | {"against": [], "images": 60, "per_class": (3,), "repeats": 1, "finetune": False}
+    first = min(folder.rglob("*.png"))
+
+    def change(stage: str, total: int, of: int) -> None:
+        if stage.startswith("egomotion"):
+            first.unlink(missing_ok=True)
+
+    with pytest.raises(RunError, match="images or labels have changed"):
+        study.surrogates(folder, tmp_path / "run", labels=_digits, progress=change, **asked)
 
 
 def test_how_frames_are_taken_is_the_same_for_all(

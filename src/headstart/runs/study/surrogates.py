@@ -25,6 +25,7 @@ from headstart.runs.material import Data
 from headstart.runs.online import ALL, online_probe
 from headstart.runs.options import text_of
 from headstart.runs.pretrain import SPLIT, pretrain
+from headstart.runs.study.begun import WHAT, hash_of, methods_there, refuse_other_material
 from headstart.runs.study.few_labels import drawn, read_at, tuned_at
 from headstart.runs.study.studying import PER_CLASS, Studying
 from headstart.runs.study.suited import suited
@@ -87,7 +88,7 @@ def surrogates(
     if isinstance(data, Iterator):  # gives its images once, and each surrogate reads them
         data = list(data)
     options = Studying(
-        data=text_of(data) if isinstance(data, str | Path) else "arrays",
+        data=text_of(data) if isinstance(data, str | Path) else f"arrays {hash_of(data)}",
         backbones=tuple(resolve(against)) if against else (),
         seed=seed,
         size=size,
@@ -105,13 +106,17 @@ def surrogates(
         every=every,
         apart=apart,
     )
-    notes: tuple[str, ...] = ()
-    if not by:
-        methods, why = suited(data, poses=bool(options.poses), apart=apart, max_pixels=max_pixels)
-        options, notes = replace(options, methods=methods), (why,)
     place, folder = torch_device(device), Path(out).expanduser()
     refuse_within(folder, *(one for one in (data, labels) if isinstance(one, str | Path)))
-    journal = open_journal(folder, options.to_json(), what="surrogates")
+    notes: tuple[str, ...] = ()
+    if not by and not (before := methods_there(folder)):
+        methods, why = suited(
+            data, poses=bool(options.poses), every=every, apart=apart, max_pixels=max_pixels, progress=progress
+        )
+        options, notes = replace(options, methods=methods), (why,)
+    elif not by:
+        options = replace(options, methods=before)
+    journal = open_journal(folder, options.to_json(), what=WHAT)
     context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
     if journal.get("spent") is None:
         keep_within_limit(cache_folder())
@@ -130,6 +135,7 @@ def _work(context: Context, data: Data, notes: Sequence[str], *, started: float)
         for name in options.methods:
             if context.journal.get(_key(name, seed)) is None:
                 learned = _learned(context, data, name, seed)
+                refuse_other_material(context, learned)
                 if context.journal.get("plan") is None:  # once there is something that could be learned from
                     _plan(context, notes)
                 context.note(learned)
@@ -192,7 +198,7 @@ def _plan(context: Context, notes: Sequence[str]) -> None:
     units += [(f"judged/{name}/{seed}", f"judging {name}, seed {seed}") for seed in seeds for name in networks]
     told = [{"key": key, "name": name, "seconds": None} for key, name in [*units, ("closing", "comparing")]]
     detail = {"options": options.to_json(), "units": told, "machine": machine(), "notes": list(notes)}
-    context.note(Record("plan", "surrogates", seed=options.seed, detail=detail))
+    context.note(Record("plan", WHAT, seed=options.seed, detail=detail))
 
 
 def _judged(context: Context, name: str, backbone: str, seed: int) -> None:
