@@ -54,7 +54,7 @@ def test_classes_are_shared_by_name_and_near_names_are_only_offered() -> None:
     assert label_spaces(["Guinea pig"], ["guinea_pig"]).near == (("Guinea pig", "guinea_pig"),)
     with pytest.raises(DataError, match="No class has the same name") as refused:
         shared_classes(["Cat", "Dog"], ["cat", "dog"])
-    assert "Cat = cat" in refused.value.remedy
+    assert "--map Cat=cat" in refused.value.remedy
 
 
 def test_a_target_is_read_flat_or_nested_in_the_same_order(tmp_path: Path) -> None:

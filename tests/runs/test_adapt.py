@@ -15,7 +15,7 @@ from PIL import Image
 
 from headstart import adapt
 from headstart.bundle.learned import learned_by
-from headstart.errors import DataError, HeadstartError, RunError
+from headstart.errors import DataError, HeadstartError, OptionError, RunError
 from headstart.records import Journal, Record
 from headstart.runs.adapted import AdaptedRun
 from headstart.runs.fitted import Fitted
@@ -176,22 +176,36 @@ def test_an_item_of_both_domains_is_not_learned_from_and_judged(domains: Path, t
 def test_classes_of_one_side_are_named(domains: Path, tmp_path: Path) -> None:
     shutil.copytree(domains / "target", tmp_path / "target")
     (tmp_path / "target/0").rename(tmp_path / "target/zero")
-    found = adapt(
-        domains / "source",
-        tmp_path / "target",
-        tmp_path / "run",
-        labels=1,
-        oracle=True,
-        backbone="random/test_resnet",
-        size=32,
-        methods=("coral",),
-    )
+    asked: dict[str, Any] = {"backbone": "random/test_resnet", "size": 32, "methods": ("coral",)}
+    found = adapt(domains / "source", tmp_path / "target", tmp_path / "run", labels=1, oracle=True, **asked)
     notes = " ".join(found.records.get("domains").detail["notes"])  # type: ignore[union-attr]
     assert "The target has no 0" in notes and "The source has no zero" in notes
-    assert "Unlabelled images of these are adapted on" in notes
+    assert "Unlabelled images of these are adapted on" in notes and "say so: --map 0=zero" in notes
     assert found.predictor.classes == ("1", "2", "3", "4")
     left = found.to_json()["oracle_left_out"]
     assert left["counts"] == {"zero": found.records.of("oracle")[0].detail["unknown"]} and left["n"] < left["judged"]
+    for number, labels in enumerate((1, 0)):
+        one = tmp_path / f"mapped-{number}"
+        mapped = adapt(
+            domains / "source", tmp_path / "target", one, labels=labels, oracle=True, mapping={"0": "zero"}, **asked
+        )
+        assert set(mapped.predictor.classes) == {"zero", "1", "2", "3", "4"}
+        assert mapped.to_json()["oracle_left_out"] is None
+    page = (tmp_path / "mapped-0" / "report.html").read_text()
+    assert "--map 0=zero" in page
+
+
+def test_what_cannot_be_mapped_is_refused_before_anything_is_written(domains: Path, tmp_path: Path) -> None:
+    both = (domains / "source", domains / "target", tmp_path / "run")
+    with pytest.raises(OptionError, match="its classes are not read"):
+        adapt(*both, mapping={"0": "zero"})
+    with pytest.raises(OptionError, match="source has no class named ten"):
+        adapt(*both, mapping={"ten": "0"}, labels=1)
+    with pytest.raises(OptionError, match="target has no class named zero"):
+        adapt(*both, mapping={"0": "zero"}, labels=1)
+    with pytest.raises(OptionError, match="would be called 1"):
+        adapt(*both, mapping={"0": "1"}, oracle=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_where_no_class_is_shared_the_oracle_says_so(domains: Path, tmp_path: Path) -> None:

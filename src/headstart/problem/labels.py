@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,11 @@ class LabelSpaces:
     target_only: tuple[str, ...]
 
     @property
+    def offered(self) -> tuple[str, ...]:
+        """The options that would join classes whose names differ in spelling only."""
+        return tuple(f"--map {shlex.quote(f'{a}={b}')}" for a, b in self.near)
+
+    @property
     def relation(self) -> Relation:
         """``same``, ``partial`` (the source has more), ``open`` (the target has), ``open partial``, ``disjoint``."""
         if not self.shared:
@@ -58,8 +64,12 @@ def label_spaces(source: Sequence[str], target: Sequence[str]) -> LabelSpaces:
     return LabelSpaces(tuple(shared), tuple(_near(only_s, only_t)), tuple(only_s), tuple(only_t))
 
 
-def renamed(classes: Sequence[str], mapping: Mapping[str, str], target: Sequence[str]) -> tuple[str, ...]:
+def renamed(classes: Sequence[str], mapping: Mapping[str, str], target: Sequence[str] | None) -> tuple[str, ...]:
     """The source's class names with those in `mapping` under the target's name.
+
+    Parameters
+    ----------
+    target : its class names; None where they may not be known.
 
     Raises
     ------
@@ -67,7 +77,7 @@ def renamed(classes: Sequence[str], mapping: Mapping[str, str], target: Sequence
     """
     for old, new in mapping.items():
         for name, known, side in ((old, classes, "source"), (new, target, "target")):
-            if name not in known:
+            if known is not None and name not in known:
                 fact = f"The {side} has no class named {name}."
                 raise OptionError(fact, f"Its classes are {', '.join(known[:8])}{' …' if len(known) > 8 else ''}.")
     found = tuple(mapping.get(name, name) for name in classes)

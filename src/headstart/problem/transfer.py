@@ -121,7 +121,6 @@ def shared_classes(source: Sequence[str], target: Sequence[str]) -> tuple[str, .
         return both
     said = f"{len(both)} class" if both else "No class"
     fact = f"{said} has the same name in the source ({first_few(source)}) and in the target ({first_few(target)})."
-    near = label_spaces(source, target).near
-    offered = first_few([f"{a} = {b}" for a, b in near])
-    remedy = f"If these are the same, rename the target's folders: {offered}." if near else "Name them alike."
+    offered = first_few(label_spaces(source, target).offered)
+    remedy = f"If these are the same, say so: {offered}." if offered else "Name them alike, or say which are (--map)."
     raise DataError(fact, remedy)

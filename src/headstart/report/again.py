@@ -47,6 +47,7 @@ def adapt(options: Options) -> list[str]:
         *_each("--method", methods if methods != ["auto"] else ()),
         *_given(options, "epochs"),
         *([["--pairs", options["pairs"]]] if options.get("pairs", "auto") != "auto" else []),
+        *_each("--map", (f"{one}={other}" for one, other in options.get("mapping", {}).items())),
         *_typed(options, "seed", "size", "metric", "margin", "device"),
     )
 

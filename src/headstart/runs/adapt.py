@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from headstart.advice.adapting import STANDING
 from headstart.backbones import resolve
 from headstart.data import MAX_PIXELS
 from headstart.errors import OptionError, RunError
-from headstart.problem import Labelled, Sealed, Unlabelled, labelled_arrays, read_labelled, read_target
+from headstart.problem import Labelled, Sealed, Task, Unlabelled, labelled_arrays, read_labelled, read_target, renamed
 from headstart.problem.target import Target
 from headstart.records import Record, writing
 from headstart.report.adaptation import adaptation_card, draw_adaptation
@@ -44,6 +45,7 @@ def adapt(
     epochs: int | None = None,
     backbone: str = "packaged/efficientnet_lite0",
     pairs: str = "auto",
+    mapping: Mapping[str, str] | None = None,
     seed: int = 0,
     size: int = 128,
     metric: str = "accuracy",
@@ -72,6 +74,7 @@ def adapt(
     epochs : of each training, through the longer domain; by default 8 to 16, fewer of more images.
     backbone : whose features are adapted.
     pairs : how images of one item in both domains are found: ``auto``, ``names`` (equal file names) or ``none``.
+    mapping : classes of the source that are classes of the target under another name: the source's take that name.
     margin : points of the metric that are not worth a difference.
     seed, size, metric, device, strict, max_pixels, progress, on_record : as in `headstart.fit`.
 
@@ -96,6 +99,7 @@ def adapt(
         methods=tuple(methods),
         epochs=epochs,
         pairs=pairs,
+        mapping=dict(mapping or {}),
         seed=seed,
         size=size,
         split=(0.8, 0.2, 0.0),
@@ -112,6 +116,9 @@ def adapt(
         refuse_nested(Path(source), Path(to))
     labelled = read_labelled(source) if isinstance(source, Path | str) else labelled_arrays(*source)
     target, sealed = read_target(to, per_class=labels, oracle=oracle)
+    if mapping:
+        theirs = sealed.classes if sealed is not None and labels else None
+        labelled = replace(labelled, task=Task(renamed(labelled.task.classes, mapping, theirs)))
     folder = Path(out).expanduser()
     refuse_inside(folder, labelled)
     if target.x.root and folder.resolve().is_relative_to(target.x.root.resolve()):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ class Adapting(Options):
     held : share of the source images that no head is fitted to.
     epochs : of each training, through the longer domain; None: `headstart.runs.networks.usual_epochs`.
     pairs : how images of one item in both domains are found; see `headstart.problem.item_names`.
+    mapping : classes of the source that are classes of the target under another name.
     """
 
     to: str
@@ -122,6 +124,7 @@ class Adapting(Options):
     judged: float = 0.4
     held: float = 0.2
     pairs: str = "auto"
+    mapping: Mapping[str, str] = field(default_factory=dict)
     strategy: str = "adapt"
     class_weight: str = "none"
     budget: float = 0.0
@@ -130,6 +133,9 @@ class Adapting(Options):
         super().__post_init__()
         if self.labels < 0:
             raise OptionError(f"{self.labels} labels of each class cannot be used.", "Choose 0 or more.")
+        if self.mapping and not (self.labels or self.oracle):
+            fact = "Without labels of the target its classes are not read, and none is the source's under another name."
+            raise OptionError(fact, "Leave --map out, or allow labels with --labels or --oracle.")
         refuse_epochs(self.epochs)
         if self.pairs not in PAIRS:
             raise OptionError(f"There is no way {self.pairs} to pair images.", f"Choose among {', '.join(PAIRS)}.")

@@ -145,11 +145,9 @@ def _restricted(source: Labelled, sealed: Sealed) -> tuple[Labelled, list[str]]:
             f"The source has no {_some(theirs)}: the model cannot name these, and gives them another name. Unlabelled "
             "images of these are adapted on like all others, as nobody knows which they are."
         )
-    if near := label_spaces(ours, theirs).near:
-        pairs = ", ".join(f"{a} = {b}" for a, b in near)
-        notes.append(
-            f"Names that differ little were taken for different classes: {pairs}. Rename them if they are one."
-        )
+    if offered := label_spaces(ours, theirs).offered:
+        said = ", ".join(offered)
+        notes.append(f"Names that differ little were taken for different classes. If they are one, say so: {said}.")
     if not ours:
         return source, notes
     number = {source.task.classes.index(name): k for k, name in enumerate(shared)}

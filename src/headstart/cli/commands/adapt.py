@@ -36,6 +36,10 @@ def adapt_command(
     pairs: Annotated[
         str, typer.Option(help="Images of one item in both domains: auto, names (equal file names), none.")
     ] = "auto",
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="OLD=NEW", help="A class of the source by the target's name; repeatable."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the splits, and of whatever is drawn.")] = 0,
     size: Size = 128,
     metric: Annotated[str, typer.Option("--metric", help="accuracy, balanced_accuracy or macro_f1.")] = "accuracy",
@@ -48,6 +52,7 @@ def adapt_command(
     """A labelled source and images of another domain in, an adapted model and the evidence out."""
     with Terminal(quiet=as_json) as terminal:
         from headstart.cli.adapting import print_adapted
+        from headstart.cli.comparison import parse_mapping
         from headstart.runs.adapt import adapt
 
         run = adapt(
@@ -60,6 +65,7 @@ def adapt_command(
             epochs=epochs,
             backbone=backbone,
             pairs=pairs,
+            mapping=parse_mapping(mapping or ()),
             seed=seed,
             size=size,
             metric=metric,
