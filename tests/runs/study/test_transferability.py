@@ -30,11 +30,12 @@ from headstart.report import draw
 from headstart.runs.context import Context, kept_arrays
 from headstart.runs.side_by_side import SideBySide
 from headstart.runs.study import cells as cells_
-from headstart.runs.study import scheduling
+from headstart.runs.study import timing
 from headstart.runs.study.cells import Job, begun, kept_network, train_cell
 from headstart.runs.study.laboratory import Cell, Laboratory, Sides
-from headstart.runs.study.scheduling import FEWEST_EPOCHS, Costs, Schedule, Trial, schedule
+from headstart.runs.study.scheduling import FEWEST_EPOCHS, Schedule, schedule
 from headstart.runs.study.tasks import Tasks, halved
+from headstart.runs.study.timing import Costs, Trial
 from headstart.runs.study.transferability_study import TransferabilityStudy
 from headstart.runs.study.transplanting import Transplanting
 from headstart.strategies import TREATMENTS
@@ -504,10 +505,10 @@ def test_steps_are_timed_with_as_many_at_a_time_as_will_run(lab: Laboratory, mon
         there_when_timed.append(len(there))
         return 1.0
 
-    monkeypatch.setattr(scheduling, "SideBySide", lambda shared, *, jobs: Threads(shared, jobs=1))
-    monkeypatch.setattr(scheduling, "_timed", timed)
+    monkeypatch.setattr(timing, "SideBySide", lambda shared, *, jobs: Threads(shared, jobs=1))
+    monkeypatch.setattr(timing, "_timed", timed)
     sides = lab.sides(lab.parts(0), range(2), labels=0, seed=0)
-    found = scheduling.calibrate(lab, Trial(sides, 32, ()), jobs=3)
+    found = timing.calibrate(lab, Trial(sides, 32, ()), jobs=3)
     assert set(there_when_timed) == {3} and found.step == {"": 2.0}, "reading the images, and a step"
 
 
@@ -526,7 +527,7 @@ def _scheduled(budget: float) -> Schedule:
     options = replace(OPTIONS, budget=budget, labels=(10,), jobs=2)
     cuts = {"layers.conv1": 1, "layers.conv4": 4}
     step = {"": 2e-3, "layers.conv1": 1e-3, "layers.conv4": 5e-4}
-    costs = Costs(step, {"": 1e-5, "layers.conv1": 5e-6, "layers.conv4": 8e-6}, 0.2)
+    costs = Costs(step, {"": 1e-5, "layers.conv1": 5e-6, "layers.conv4": 8e-6}, 5e-3, 0.2)
     n = np.arange(640)
     sides = Sides(n, n[:64], n[:128], np.zeros(2, int))
     return schedule(options, costs, sides, cuts, steps=10, batch=64)

@@ -57,7 +57,7 @@ def train_cell(lab: Laboratory, job: Job) -> Record:
     cell, sides = job.cell, job.sides
     model = begun(lab, job)
     recipe = transplanted(epochs=job.epochs, batch_size=job.batch, lr=job.lr)
-    images = partial(_images, lab, sides, model.backbone)
+    images = partial(images_of, lab, sides, model.backbone)
     place = lab.folder / "work" / cell.key.replace("/", "-")
     streams: Sequence[Stream] = _streams(
         model, images(sides.train, job.batch), images(sides.watched, JUDGED_AT_ONCE), place
@@ -123,7 +123,7 @@ def begun(lab: Laboratory, job: Job) -> Transferred:
     model = Transferred(backbone, head).to(lab.device).to(memory_format=torch.channels_last)
     if cell.n and TREATMENTS[cell.treatment].lower == "random" and has_batch_norms(backbone):
         # Nobody learned these layers, but nobody normalises them by the statistics of nothing either.
-        images = _images(lab, job.sides, backbone, evenly(job.sides.train, lab.labelled.y, WATCHED), JUDGED_AT_ONCE)
+        images = images_of(lab, job.sides, backbone, evenly(job.sides.train, lab.labelled.y, WATCHED), JUDGED_AT_ONCE)
         model = adapt_batch_norms(model, [batch.x for batch in images.in_order()])
     frozen = cell.cut if cell.n and TREATMENTS[cell.treatment].frozen else ""
     return Transferred(model.backbone, model.head, frozen=frozen)
@@ -154,7 +154,8 @@ def seed_of(*words: str | int) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
-def _images(lab: Laboratory, sides: Sides, backbone: Backbone, indices: np.ndarray, size: int) -> Batches:
+def images_of(lab: Laboratory, sides: Sides, backbone: Backbone, indices: np.ndarray, size: int) -> Batches:
+    """Batches of so many of these images, as they are, with their numbers within the half."""
     prepare = partial(backbone.preprocessing.tensor, device=lab.device)
     y, keys = sides.number[lab.labelled.y[indices]], [lab.survey.ids[i] for i in indices]
     return Batches(lab.survey.pixels, prepare, indices, y, size, keys)

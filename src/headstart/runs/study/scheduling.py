@@ -1,28 +1,18 @@
-"""Which networks the laboratory trains within its budget, and what each takes: measured, then planned."""
+"""Which networks the laboratory trains within its budget."""
 
 from __future__ import annotations
 
-import multiprocessing
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from multiprocessing.synchronize import Barrier
-from statistics import fmean
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-
-from headstart.backbones import Backbone, Transferred, load_random
+from headstart.backbones import Backbone
 from headstart.errors import OptionError
-from headstart.runs.side_by_side import SideBySide
-from headstart.runs.study.laboratory import Cell, Laboratory, Sides
+from headstart.runs.study.laboratory import Cell, Sides
 from headstart.runs.study.tasks import word_of
+from headstart.runs.study.timing import Costs
 from headstart.runs.study.transplanting import Transplanting
 from headstart.strategies import TREATMENTS
-from headstart.training.loop import random_state, set_random_state
 
 FEWEST_EPOCHS, MOST_EPOCHS = 5, 40
 FEWEST_SEEDS = 3
@@ -31,24 +21,6 @@ SHARE = 0.9
 """Of the budget that is planned: reading, pages and the last cells that run alone take the rest."""
 RATES = (3e-4, 1e-3, 3e-3)
 """Learning rates that are tried on a base."""
-TIMED = 6
-Measure = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Seconds on one thread.
-
-    Attributes
-    ----------
-    step : a step of the whole network, and of what is above each cut.
-    forward : an image through the whole network, and through what is below each cut.
-    made : a network with random weights.
-    """
-
-    step: dict[str, float]
-    forward: dict[str, float]
-    made: float
 
 
 @dataclass(frozen=True)
@@ -125,93 +97,6 @@ def cuts_of(backbone: Backbone, asked: Sequence[str]) -> dict[str, int]:
     return {cut: n for n, cut in enumerate(found, 1) if not asked or cut in asked}
 
 
-@dataclass(frozen=True)
-class Trial:
-    """What is timed: steps of `batch` images of a half, above each of these cuts."""
-
-    sides: Sides
-    batch: int
-    cuts: tuple[str, ...]
-
-
-def calibrate(lab: Laboratory, trial: Trial, *, jobs: int) -> Costs:
-    """Time a few steps and passes in as many processes at a time as cells will run in: they share memory, or a GPU."""
-    together = multiprocessing.get_context("spawn").Barrier(jobs)
-    with SideBySide((lab, together), jobs=jobs) as workers:
-        found = list(workers.each(measure, [trial] * jobs))
-    step, forward = (
-        {cut: fmean(getattr(one, name)[cut] for one in found) for cut in getattr(found[0], name)}
-        for name in ("step", "forward")
-    )
-    return Costs(step, forward, fmean(one.made for one in found))
-
-
-def measure(shared: tuple[Laboratory, Barrier], trial: Trial) -> Costs:
-    """Time a few steps and passes, one process's share of `calibrate`, once all others are ready too."""
-    lab, together = shared
-    together.wait()
-    sides, batch, cuts = trial.sides, trial.batch, trial.cuts
-    make = partial(load_random, lab.options.architecture, size=lab.options.size, seed=0)
-    made, backbone = _timed(make, lab.device), make()
-    model = Transferred(backbone, nn.Linear(backbone.widths["top"], sides.k))
-    model = model.to(lab.device).to(memory_format=torch.channels_last)
-    rows = np.resize(sides.train, batch)
-
-    def read() -> Tensor:
-        return backbone.preprocessing.tensor(lab.survey.pixels(rows), device=lab.device)
-
-    # What is stored of a frozen part is read as images are.
-    reading = _timed(read, lab.device)
-    x = read().contiguous(memory_format=torch.channels_last)
-    y = torch.from_numpy(sides.number[lab.labelled.y[rows]]).to(lab.device)
-    step, forward = {"": reading + _step_s(model, x, y)}, {"": _pass_s(model, x) / batch}
-    for cut in cuts:
-        frozen = Transferred(backbone, model.head, frozen=cut).to(lab.device)
-        lower = backbone.lower(cut).eval()
-        with torch.no_grad():
-            z = lower(x)
-        step[cut], forward[cut] = reading + _step_s(frozen.above(), z, y), _pass_s(lower, x) / batch
-    return Costs(step, forward, made)
-
-
-def _step_s(model: Transferred, x: Tensor, y: Tensor) -> float:
-    model.train()
-    optimizer = torch.optim.AdamW(model.trainable(), fused=True)
-
-    def step() -> None:
-        state = random_state(x.device)
-        loss = nn.functional.cross_entropy(model(x), y)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimizer.step()
-        loss.item()
-        set_random_state(state, x.device)
-
-    return _timed(step, x.device)
-
-
-def _pass_s(module: nn.Module, x: Tensor) -> float:
-    module.eval()
-
-    def run() -> None:
-        with torch.no_grad():
-            module(x)
-
-    return _timed(run, x.device)
-
-
-def _timed(run: Measure, device: torch.device) -> float:
-    taken = []
-    for _ in range(TIMED):
-        started = time.perf_counter()
-        run()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        taken.append(time.perf_counter() - started)
-    return sorted(taken[1:])[len(taken) // 2 - 1]
-
-
 def schedule(
     options: Transplanting, costs: Costs, sides: Sides, cuts: dict[str, int], *, steps: int, batch: int
 ) -> Schedule:
@@ -256,7 +141,10 @@ def _within(options: Transplanting, found: Schedule, costs: Costs, sides: Sides)
     stages = {"rates": found.rates, "bases": found.bases, "cells": found.cells}
     jobs = {stage: min(options.jobs, len(cells)) for stage, cells in stages.items()}
     fixed = {s: sum(_fixed(cell, costs, sides) for cell in cells) / jobs[s] for s, cells in stages.items()}
-    each = {s: sum(found.steps * costs.step[_frozen(cell)] for cell in cells) / jobs[s] for s, cells in stages.items()}
+    each = {
+        s: sum(found.steps * costs.step[_frozen(cell)] + costs.epoch for cell in cells) / jobs[s]
+        for s, cells in stages.items()
+    }
     room = SHARE * options.budget - sum(fixed.values())
     epochs = options.epochs or min(MOST_EPOCHS, int(room / sum(each.values())))
     trained = epochs if options.epochs else max(FEWEST_EPOCHS, epochs)
@@ -268,7 +156,10 @@ def _frozen(cell: Cell) -> str:
 
 
 def _fixed(cell: Cell, costs: Costs, sides: Sides) -> float:
-    """What does not depend on the epochs: it and its source are made, the frozen part runs once, images are judged."""
+    """What does not depend on the epochs: it and its source are made, the frozen part runs once, images are judged.
+
+    The network is judged and kept once before the first epoch, too.
+    """
     cut = _frozen(cell)
     stored = costs.forward[cut] * (len(sides.train) + len(sides.watched)) if cut else 0.0
-    return 2 * costs.made + stored + costs.forward[""] * len(sides.judged)
+    return 2 * costs.made + stored + costs.epoch + costs.forward[""] * len(sides.judged)

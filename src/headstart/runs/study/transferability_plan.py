@@ -17,8 +17,9 @@ from headstart.records import Record
 from headstart.runs.context import Context
 from headstart.runs.machine import machine
 from headstart.runs.study.laboratory import Laboratory
-from headstart.runs.study.scheduling import Trial, calibrate, cuts_of, schedule
+from headstart.runs.study.scheduling import cuts_of, schedule
 from headstart.runs.study.tasks import halved
+from headstart.runs.study.timing import Trial, calibrate
 
 Means = Callable[[], np.ndarray]
 """Gives the mean features of each class, (k, d)."""
