@@ -3,6 +3,7 @@
 
 python bench/advice.py [design|judge|truth]    run the cells of that part of bench/grids/advice.toml not recorded yet
 python bench/advice.py wide                    those of the part whose other networks are fine-tuned too
+python bench/advice.py own                     the first network of these cells, on the machine where the others were
 python bench/advice.py frozen                  more draws of the training images for networks that stay frozen
 python bench/advice.py table                   print the table of what is recorded
 
@@ -28,7 +29,7 @@ import numpy as np
 from subsets import HERE, RUNS, classes_of, images_of, subset
 
 GRID = tomllib.loads((HERE / "grids/advice.toml").read_text())
-RECORDS = {what: HERE / f"records/advice{what and '-'}{what}.jsonl" for what in ("", "wide", "frozen")}
+RECORDS = {what: HERE / f"records/advice{what and '-'}{what}.jsonl" for what in ("", "wide", "own", "frozen")}
 SIDE_BY_SIDE = 2
 FEWEST_OF_A_CLASS = 6
 Row = dict[str, Any]
@@ -38,6 +39,8 @@ Cell = tuple[str, int, int]
 def cells_of(part: str) -> list[Cell]:
     """Case, labelled images and seed of every cell, all sizes of a seed before the next one."""
     told = GRID[part]
+    if "cells" in told:
+        return [(case, n, seed) for case, n, seed in told["cells"]]
     cases = told["cases"] if "cases" in told else [told["case"]]
     sizes = told.get("sizes", GRID["sizes"])
     return [
@@ -70,6 +73,8 @@ def networks_of(what: str, seed: int) -> dict[str, list[str]]:
     """The strategies of every network in a cell."""
     if what == "wide":
         return dict.fromkeys(GRID["frozen_only"], GRID["wide"]["strategies"])
+    if what == "own":
+        return {GRID["backbone"]: GRID["own"]["strategies"]}
     if what == "frozen":
         return {name: ["probe"] for name in (GRID["backbone"], *GRID["frozen_only"])}
     rows = [row for row in GRID["strategies"] if row != "scratch" or seed in GRID["scratch_seeds"]]
@@ -261,7 +266,7 @@ if __name__ == "__main__":
         one_cell(*asked[2:], asked[1])
     elif asked[:1] == ["cell"]:
         one_cell(*asked[1:])
-    elif set(asked) <= {"design", "judge", "truth", "wide", "frozen"}:
+    elif set(asked) <= {"design", "judge", "truth", "wide", "own", "frozen"}:
         for part in asked or ("design", "judge", "truth"):
             run(part)
     else:

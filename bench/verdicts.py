@@ -2,6 +2,7 @@
 """The verdict on the cells of bench/advice.py: what its choice loses, whether intervals cover, what is said of noise.
 
 python bench/verdicts.py fit            run `headstart fit` on the cells of [fit] of bench/grids/advice.toml
+python bench/verdicts.py again          the same on the cells of [own]: on the machine where these were trained
 python bench/verdicts.py shuffled       run it on labels that were drawn anew: nothing is there to be learned
 python bench/verdicts.py table|noise|wide    print the tables; `wide` has all networks fine-tuned in brute force
 
@@ -201,9 +202,9 @@ def runs(what: str) -> list[Row]:
 
 def run(what: str) -> None:
     """All cells of a part that are not recorded, two at a time."""
-    told, known = GRID[what], {(row["case"], row["n"], row["seed"]) for row in runs(what)}
-    part = cells_of("judge" if what == "fit" else what)
-    missing = [cell for cell in part if cell[2] in told["seeds"] and cell not in known]
+    known = {(row["case"], row["n"], row["seed"]) for row in runs(what)}
+    part = cells_of({"fit": "judge", "again": "own"}.get(what, what))
+    missing = [cell for cell in part if cell[2] in GRID[what].get("seeds", [cell[2]]) and cell not in known]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         list(pool.map(lambda cell: one_process(cell, script=__file__, what=what), missing))
 
@@ -269,8 +270,8 @@ def wide() -> None:
     """Markdown: `fit` beside brute force with every network fine-tuned to the end; without the control from scratch."""
     print("| case | labels | seed | best of all | oracle | loss: `fit` | brute force, s | `fit` / brute force |")
     print("|---|---|---|---|---|---|---|---|")
-    fitted = {(r["case"], r["n"], r["seed"]): r for r in runs("fit")}
-    narrow = {(c["case"], c["n"], c["seed"]): c["strategies"] for c in recorded()}
+    fitted = {(r["case"], r["n"], r["seed"]): r for r in (*runs("fit"), *runs("again"))}
+    narrow = {(c["case"], c["n"], c["seed"]): c["strategies"] for c in (*recorded(), *recorded("own"))}
     lost, shares = [], []
     for cell in recorded("wide"):
         key = (cell["case"], cell["n"], cell["seed"])
@@ -293,7 +294,7 @@ if __name__ == "__main__":
         tables[asked[0]]()
     elif asked[:1] == ["cell"]:
         one_cell(*asked[1:])
-    elif asked in (["fit"], ["shuffled"]):
+    elif asked in (["fit"], ["again"], ["shuffled"]):
         run(asked[0])
     else:
         sys.exit(__doc__)
