@@ -311,6 +311,15 @@ def test_what_a_network_owes_to_being_chosen_on_the_images_that_judge_it_is_take
 
 
 @pytest.mark.slow
+def test_what_was_asked_for_and_had_no_room_is_named_beside_the_verdict(small_fit: Fit, tmp_path: Path) -> None:
+    run = small_fit(tmp_path / "run", strategy="last_2", budget=1)
+    assert run.verdict.kind == "freeze"
+    assert f"The budget has no room for {TABLE['last_2'].title}: --budget gives more." in run.verdict.reasons
+    tried = small_fit(tmp_path / "tried", strategy="last_2")
+    assert not any("no room" in reason for reason in tried.verdict.reasons)
+
+
+@pytest.mark.slow
 def test_an_earlier_run_is_a_backbone(small_fit: Fit, finished: Path, tmp_path: Path) -> None:
     run = small_fit(tmp_path / "run", backbones=[f"run:{finished}"], strategy="probe")
     assert run.records.of("probed")[0].backbone == f"run:{finished}"

@@ -41,7 +41,8 @@ def reach_verdict(context: Context, prepared: Prepared) -> Record:
     )
     networks = list(dict.fromkeys(r.backbone for r in records if TABLE[r.strategy].pretrained))
     judged = {"images that candidates are judged on": found.judged, "test images": prepared.split.test}
-    verdict = replace(verdict, reasons=(*verdict.reasons, *seen_in(prepared, networks, judged)))
+    more = (*_without_room(context, records), *seen_in(prepared, networks, judged))
+    verdict = replace(verdict, reasons=(*verdict.reasons, *more))
     facts = _facts(context, prepared, records, over_random=found.over_random)
     record = _record(
         context,
@@ -108,6 +109,15 @@ def _comparisons(context: Context, prepared: Prepared, records: Sequence[Record]
         ),
         judged=np.unique(indices),
     )
+
+
+def _without_room(context: Context, records: Sequence[Record]) -> list[str]:
+    """What was asked for and not tried, where nothing else was fine-tuned either."""
+    asked = [row for row in chosen(context.options.strategy) if row.trains and not row.control and row.at_hand]
+    if not asked or any(TABLE[r.strategy].trains and not TABLE[r.strategy].control for r in records):
+        return []
+    titles = ", ".join(row.title for row in asked if not row.needs_classifier)
+    return [f"The budget has no room for {titles}: --budget gives more."]
 
 
 def _luck_of_network(context: Context, prepared: Prepared) -> float:
