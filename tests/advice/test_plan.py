@@ -73,19 +73,22 @@ def test_what_trains_is_paid_for(
         assert all(epochs <= (MOST_SCRATCH_EPOCHS if r == "scratch" else MOST_EPOCHS) for r, epochs in share.items())
         # Whichever backbone is fine-tuned in the end, the probes of all of them and its training fit in.
         fixed = sum(u.seconds for u in made.units if u.key.startswith("probe/") or "random" in u.key)
-        fixed += 12 + (counts[2] + min(counts[0], 2000)) * max(cost.forward for cost in costs)
+        fixed += 12 + (counts[2] + min(counts[0], 2000)) * max(by_name[one].forward for one in made.epochs)
         assert set(share) <= {row.name for row in rows if row.trains}
         if share:
             training = sum(epoch_seconds(row, by_name[backbone], counts) * n for row, n in share.items())
             training += START * len(share) * (made.folds or 1)
             final = next(u.seconds for u in made.units if u.key == "final")
             again = again_seconds(made, by_name[backbone], counts, dict(share))
-            if len(costs) == 1:
+            if len(made.epochs) == 1:
                 assert final > again
             assert spent + fixed + training + again <= budget
     if any(unit.key.removeprefix("candidate/") in STEPS for unit in made.units):
         assert spent + seconds(made) <= budget
-    assert [u.key for u in made.units if u.key.startswith("probe/")] == [f"probe/{n}" for n in by_name]
+    assert [u.key for u in made.units if u.key.startswith("probe/")] == [f"probe/{n}" for n in made.epochs]
+    if left_out := [by_name[one].forward for one in by_name if one not in made.epochs]:
+        assert min(left_out) >= max(by_name[one].forward for one in made.epochs)
+        assert len(made.epochs) == 1 or spent + seconds(made) <= budget
     assert made.units[-1].key == "final" and all(unit.seconds > 0 for unit in made.units)
 
 
@@ -249,15 +252,26 @@ def test_trainings_on_images_are_tried_with_one_recipe() -> None:
 
 
 def test_a_budget_that_features_and_heads_alone_exceed_is_told() -> None:
-    dear = {name: Calibration(0.01, STEPS, 5e-3) for name in ("net", "other")}
     counts = (6000, 2500, 1500)
-    told = make_plan(AUTO, dear, budget=300, spent=10, counts=counts, classes=10).notes[-1]
-    assert told.startswith(
-        "Features and heads alone should take 18.9 minutes, the budget is 5.0 minutes: fewer backbones or"
-    )
-    assert not any(
-        "alone" in note for note in make_plan(AUTO, dear, budget=3000, spent=10, counts=counts, classes=10).notes
-    )
+    for names, said in (
+        (["net"], "12.9 minutes, the budget is 5.0 minutes: fewer images"),
+        (["run:a", "run:b"], "18.9 minutes, the budget is 5.0 minutes: fewer backbones or"),
+    ):
+        dear = {name: Calibration(0.01, STEPS, 5e-3) for name in names}
+        told = make_plan(AUTO, dear, budget=300, spent=10, counts=counts, classes=10)
+        assert told.notes[-1].startswith(f"Features and heads alone should take {said}") and [*told.epochs] == names
+        enough = make_plan(AUTO, dear, budget=3000, spent=10, counts=counts, classes=10)
+        assert not any("alone" in note for note in enough.notes)
+
+
+@pytest.mark.parametrize(("budget", "left"), [(2000, "abc"), (150, "ac"), (100, "a"), (1, "a")])
+def test_the_dearest_backbones_have_no_room_in_a_small_budget(budget: float, left: str) -> None:
+    costs = {name: Calibration(forward, STEPS, 1e-3) for name, forward in (("a", 0.01), ("b", 0.04), ("c", 0.02))}
+    made = make_plan(AUTO, costs, budget=budget, spent=10, counts=(600, 250, 150), classes=10)
+    assert "".join(made.epochs) == left
+    dropped = [name for name in costs if name not in left]
+    said = f"The budget has no room for the features of {', '.join(dropped)}."
+    assert (said in made.notes) is bool(dropped)
 
 
 def test_activations_that_have_no_room_are_not_stored() -> None:

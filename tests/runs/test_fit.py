@@ -312,11 +312,16 @@ def test_what_a_network_owes_to_being_chosen_on_the_images_that_judge_it_is_take
 
 @pytest.mark.slow
 def test_what_was_asked_for_and_had_no_room_is_named_beside_the_verdict(small_fit: Fit, tmp_path: Path) -> None:
-    run = small_fit(tmp_path / "run", strategy="last_2", budget=1)
+    networks = ["random/test_resnet", "random/test_efficientnet"]
+    run = small_fit(tmp_path / "run", backbones=networks, strategy="last_2", budget=1)
+    (tried,) = (record.backbone for record in run.records.of("probed"))
+    (out,) = (name for name in networks if name != tried)
     assert run.verdict.kind == "freeze"
-    assert f"The budget has no room for {TABLE['last_2'].title}: --budget gives more." in run.verdict.reasons
-    tried = small_fit(tmp_path / "tried", strategy="last_2")
-    assert not any("no room" in reason for reason in tried.verdict.reasons)
+    for what in (out, TABLE["last_2"].title):
+        assert f"The budget had no room for {what}: --budget gives more." in run.verdict.reasons
+    assert out in run.report.read_text()
+    whole = small_fit(tmp_path / "whole", strategy="last_2")
+    assert not any("no room" in reason for reason in whole.verdict.reasons)
 
 
 @pytest.mark.slow

@@ -72,10 +72,13 @@ def make_plan(
 ) -> Plan:
     """Share out `budget` seconds, of which `spent` are gone.
 
+    Where features and heads of all backbones are too much for it, the dearest stay out. One that an earlier run made
+    does not.
+
     Parameters
     ----------
     rows : strategies to try.
-    calibrations : costs of every backbone in the race.
+    calibrations : costs of every backbone that is asked for.
     counts : images in the training, validation and test part.
     find_rate : a learning rate is looked for before each training.
     last : what comes at the end, whatever the budget allows before it.
@@ -83,14 +86,19 @@ def make_plan(
     n_train, n_val, n_test = counts
     folds = FOLDS if 0 < n_val < FEWEST_VALIDATION else None
     pool = n_train + (n_val if folds else 0)
-    extraction = {name: 5.0 + (sum(counts) / 2 + JUDGED) * c.forward for name, c in calibrations.items()}
-    heads = {name: 1.0 + min(pool, 10_000) * classes * c.heads for name, c in calibrations.items()}
-    halvings = rungs(len(calibrations), pool, classes=classes)
-    frozen = _frozen(calibrations, halvings, extraction=extraction, heads=heads, images=sum(counts))
-    controls = any(row.name == "frozen_random" for row in rows)
-    control = max(extraction[name] + heads[name] for name in calibrations) if controls else 0.0
-    closing = 12.0 + (n_test + min(n_train, 2000)) * max(c.forward for c in calibrations.values())
-    fixed = sum(unit.seconds for unit in (*frozen, *last)) + control + closing
+    asked, controls = calibrations, any(row.name == "frozen_random" for row in rows)
+    while True:
+        extraction = {name: 5.0 + (sum(counts) / 2 + JUDGED) * c.forward for name, c in calibrations.items()}
+        heads = {name: 1.0 + min(pool, 10_000) * classes * c.heads for name, c in calibrations.items()}
+        halvings = rungs(len(calibrations), pool, classes=classes)
+        frozen = _frozen(calibrations, halvings, extraction=extraction, heads=heads, images=sum(counts))
+        control = max(extraction[name] + heads[name] for name in calibrations) if controls else 0.0
+        closing = 12.0 + (n_test + min(n_train, 2000)) * max(c.forward for c in calibrations.values())
+        fixed = sum(unit.seconds for unit in (*frozen, *last)) + control + closing
+        fewer = _without_dearest(calibrations)
+        if spent + fixed <= budget or not fewer:
+            break
+        calibrations = fewer
     left = SAFETY * (budget - spent - fixed)
 
     wanted, sizes = [row.name for row in rows if row.trains], Sizes(pool, n_train + n_val, folds, find_rate)
@@ -104,6 +112,8 @@ def make_plan(
     if folds and trained.epochs:
         repeats = repeats_of(trained, heads=heads[dearest] + control, seconds=left)
     notes = _notes(wanted, trained.epochs, folds=folds, n_val=n_val, repeats=repeats)
+    if dropped := [name for name in asked if name not in calibrations]:
+        notes = (*notes, f"The budget has no room for the features of {', '.join(dropped)}.")
     if spent + fixed > budget:
         notes = (*notes, _over(spent + fixed, budget=budget, backbones=len(calibrations)))
     return Plan(
@@ -160,6 +170,15 @@ def _final(shares: Shares, *, closing: float) -> Unit:
     again = shares.again()
     named = ", once more trained if it is fine-tuned" if again else ""
     return Unit("final", f"the model handed back{named}; its test and its page", closing + shares.once() + again)
+
+
+def _without_dearest(calibrations: Mapping[str, Calibration]) -> dict[str, Calibration]:
+    """All but the dearest; empty where none can be left out: one has to stay, and what an earlier run made is meant."""
+    able = [name for name in calibrations if not name.startswith("run:")]
+    if len(calibrations) == 1 or not able:
+        return {}
+    dearest = max(able, key=lambda name: calibrations[name].forward)
+    return {name: c for name, c in calibrations.items() if name != dearest}
 
 
 def _over(seconds: float, *, budget: float, backbones: int) -> str:

@@ -112,12 +112,16 @@ def _comparisons(context: Context, prepared: Prepared, records: Sequence[Record]
 
 
 def _without_room(context: Context, records: Sequence[Record]) -> list[str]:
-    """What was asked for and not tried, where nothing else was fine-tuned either."""
+    """Networks that stayed out; and what was to be trained, where nothing was fine-tuned."""
+    plan, found = context.journal.get("plan"), []
+    assert plan is not None
+    if out := [name for name in context.options.backbones if name not in plan.detail["epochs"]]:
+        found.append(f"The budget had no room for {', '.join(out)}: --budget gives more.")
     asked = [row for row in chosen(context.options.strategy) if row.trains and not row.control and row.at_hand]
-    if not asked or any(TABLE[r.strategy].trains and not TABLE[r.strategy].control for r in records):
-        return []
-    titles = ", ".join(row.title for row in asked if not row.needs_classifier)
-    return [f"The budget has no room for {titles}: --budget gives more."]
+    if asked and not any(TABLE[r.strategy].trains and not TABLE[r.strategy].control for r in records):
+        titles = ", ".join(row.title for row in asked if not row.needs_classifier)
+        found.append(f"The budget had no room for {titles}: --budget gives more.")
+    return found
 
 
 def _luck_of_network(context: Context, prepared: Prepared) -> float:

@@ -38,7 +38,7 @@ def halve(context: Context, prepared: Prepared, plan: Plan, *, pool: np.ndarray)
     Each rung is a record ``rung/<number>``. One that exists is not computed again; of one that was cut off the features
     are stored. `pool` are the images that may be looked at, int64 (n,); a later rung's images contain an earlier one's.
     """
-    left: tuple[str, ...] = context.options.backbones
+    left = tuple(plan.epochs)
     afford = max(len(share) for share in plan.epochs.values())
     trainable = {name for name, share in plan.epochs.items() if len(share) == afford}
     for number, rung in enumerate(plan.rungs):
