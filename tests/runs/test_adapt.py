@@ -197,7 +197,7 @@ def test_classes_of_one_side_are_named(domains: Path, tmp_path: Path) -> None:
 
 def test_what_cannot_be_mapped_is_refused_before_anything_is_written(domains: Path, tmp_path: Path) -> None:
     both = (domains / "source", domains / "target", tmp_path / "run")
-    with pytest.raises(OptionError, match="its classes are not read"):
+    with pytest.raises(OptionError, match="its class names are not read"):
         adapt(*both, mapping={"0": "zero"})
     with pytest.raises(OptionError, match="source has no class named ten"):
         adapt(*both, mapping={"ten": "0"}, labels=1)

@@ -72,7 +72,7 @@ def make_plan(
 ) -> Plan:
     """Share out `budget` seconds, of which `spent` are gone.
 
-    Where features and heads of all backbones are too much for it, the dearest stay out. One that an earlier run made
+    Where what is not trained, of all backbones, is too much for it, the dearest stay out. One that an earlier run made
     does not.
 
     Parameters

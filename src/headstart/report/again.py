@@ -47,7 +47,7 @@ def adapt(options: Options) -> list[str]:
         *_each("--method", methods if methods != ["auto"] else ()),
         *_given(options, "epochs"),
         *([["--pairs", options["pairs"]]] if options.get("pairs", "auto") != "auto" else []),
-        *_each("--map", (f"{one}={other}" for one, other in options.get("mapping", {}).items())),
+        *_each("--map", (f"{one}={other}" for one, other in (options.get("mapping") or {}).items())),
         *_typed(options, "seed", "size", "metric", "margin", "device"),
     )
 
@@ -102,7 +102,7 @@ def pretrain(options: Options) -> list[str]:
 
 def study_surrogates(options: Options) -> list[str]:
     """`headstart study surrogates`."""
-    if not options or options["data"].startswith("arrays "):
+    if not options or options["data"].split(" ")[0] == "arrays":
         return []
     return _quoted(
         ["headstart", "study", "surrogates", options["data"]],

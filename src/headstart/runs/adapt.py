@@ -99,7 +99,7 @@ def adapt(
         methods=tuple(methods),
         epochs=epochs,
         pairs=pairs,
-        mapping=dict(mapping or {}),
+        mapping=dict(mapping) if mapping else None,
         seed=seed,
         size=size,
         split=(0.8, 0.2, 0.0),

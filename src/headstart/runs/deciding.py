@@ -105,7 +105,7 @@ def _comparisons(context: Context, prepared: Prepared, records: Sequence[Record]
             {r.strategy: predicted[r.strategy] for r in stayed},
             groups,
             metric=metric,
-            luck=_luck_of_network(context, prepared),
+            luck=_luck_of_network(context, prepared, max(stayed, key=lambda r: r.metrics["value"])),
         ),
         judged=np.unique(indices),
     )
@@ -117,20 +117,28 @@ def _without_room(context: Context, records: Sequence[Record]) -> list[str]:
     assert plan is not None
     if out := [name for name in context.options.backbones if name not in plan.detail["epochs"]]:
         found.append(f"The budget had no room for {', '.join(out)}: --budget gives more.")
-    asked = [row for row in chosen(context.options.strategy) if row.trains and not row.control and row.at_hand]
+    able = [row for row in chosen(context.options.strategy) if row.at_hand and not row.needs_classifier]
+    asked = [row for row in able if row.trains and not row.control]
     if asked and not any(TABLE[r.strategy].trains and not TABLE[r.strategy].control for r in records):
-        titles = ", ".join(row.title for row in asked if not row.needs_classifier)
+        titles = ", ".join(row.title for row in asked)
         found.append(f"The budget had no room for {titles}: --budget gives more.")
     return found
 
 
-def _luck_of_network(context: Context, prepared: Prepared) -> float:
-    """What the network owes to having been chosen on the images that judge it: all of them, where these are folds."""
+def _luck_of_network(context: Context, prepared: Prepared, winner: Record) -> float:
+    """What the winner's network owes to having been chosen on the images that judge it, where these are folds.
+
+    A frozen one was the best of all, one that trains the best of those that afford the most; controls were not chosen.
+    """
+    plan = context.journal.get("plan")
+    assert plan is not None
+    row, epochs = TABLE[winner.strategy], plan.detail["epochs"]
+    afford = max(map(len, epochs.values())) if row.trains else 0
+    among = [r for r in context.journal.of("probed") if len(epochs[r.backbone]) >= afford]
     # An earlier version of headstart kept no predictions of a network's best probe.
-    told = [r.detail["predictions"] for r in context.journal.of("probed") if "predictions" in r.detail]
-    if _folds(context) is None or not told:
+    if row.control or _folds(context) is None or not all("predictions" in r.detail for r in among):
         return 0.0
-    kept = [kept_arrays(context.folder / path) for path in told]
+    kept = [kept_arrays(context.folder / r.detail["predictions"]) for r in among]
     # Memory may allow heads on fewer images for one network than for another.
     indices = reduce(np.intersect1d, [one["indices"] for one in kept])
     predicted = {str(i): one["predicted"][np.isin(one["indices"], indices)] for i, one in enumerate(kept)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ class Adapting(Options):
     held : share of the source images that no head is fitted to.
     epochs : of each training, through the longer domain; None: `headstart.runs.networks.usual_epochs`.
     pairs : how images of one item in both domains are found; see `headstart.problem.item_names`.
-    mapping : classes of the source that are classes of the target under another name.
+    mapping : classes of the source that are classes of the target under another name; None where there are none.
     """
 
     to: str
@@ -124,7 +124,7 @@ class Adapting(Options):
     judged: float = 0.4
     held: float = 0.2
     pairs: str = "auto"
-    mapping: Mapping[str, str] = field(default_factory=dict)
+    mapping: Mapping[str, str] | None = None
     strategy: str = "adapt"
     class_weight: str = "none"
     budget: float = 0.0
@@ -134,7 +134,7 @@ class Adapting(Options):
         if self.labels < 0:
             raise OptionError(f"{self.labels} labels of each class cannot be used.", "Choose 0 or more.")
         if self.mapping and not (self.labels or self.oracle):
-            fact = "Without labels of the target its classes are not read, and none is the source's under another name."
+            fact = "Without labels of the target its class names are not read, and --map has nothing to match."
             raise OptionError(fact, "Leave --map out, or allow labels with --labels or --oracle.")
         refuse_epochs(self.epochs)
         if self.pairs not in PAIRS:

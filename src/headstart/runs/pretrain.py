@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 from torch import nn
 
 from headstart import __version__
@@ -181,6 +182,7 @@ def _data_record(material: Material, posed: Posed, online: OnlineProbe | None, *
         cost={"seconds": seconds, "images": len(looked)},
         detail={
             "root": str(domain.root or domain.name),
+            "images": looked.fingerprint(np.empty(0)),
             "sets": posed.told,
             "sequences": list(material.frames.names) if material.frames else [],
             "probe": online.prepared.fingerprint if online else "",

@@ -75,7 +75,9 @@ def compare_sources(context: Context, prepared: Prepared) -> None:
     units = {unit["key"] for unit in plan.detail["units"]}
     for number, folder in enumerate(plan.detail.get("sources", ())):
         if context.journal.get(_key(number)) is None:
-            context.note(_compared(context, prepared, number, folder, planned=_key(number) in units))
+            context.note(
+                _compared(context, prepared, plan, number=number, folder=folder, planned=_key(number) in units)
+            )
 
 
 def cards(journal: Journal, folder: Path) -> tuple[Card, ...]:
@@ -85,14 +87,15 @@ def cards(journal: Journal, folder: Path) -> tuple[Card, ...]:
     )
 
 
-def _compared(context: Context, prepared: Prepared, number: int, folder: str, *, planned: bool) -> Record:
+def _compared(context: Context, prepared: Prepared, plan: Record, *, number: int, folder: str, planned: bool) -> Record:
     started = time.perf_counter()
     detail: dict[str, Any] = {"run": folder, "tolerance": TOLERANCE, "note": ""}
     network = ""
     try:
         if not planned:
             raise RunError("The budget leaves no time for it.", "")
-        network = _network(context.options.backbones, Path(folder))
+        # Of a network that had no room in the budget there are no features.
+        network = _network(tuple(plan.detail["epochs"]), Path(folder))
         detail |= _summary(_measured(context, prepared, Path(folder), network=network, prefix=f"{_key(number)}/"))
     except (BundleError, DataError, MissingExtraError, RunError) as error:
         detail["note"] = f"The images of {folder} were not compared with these: {error.fact}"

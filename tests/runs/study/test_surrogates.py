@@ -181,6 +181,9 @@ def test_a_study_goes_on_with_the_images_and_surrogates_that_it_began_with(
     monkeypatch.setattr(suited, "STILLS", ("rotation",))
     found = study.surrogates(images, tmp_path / "run", labels=_digits, **asked)
     assert [one.strategy for one in found.records.of("learned")] == ["rotation", "egomotion"]
+    # Named surrogates are another question than the ones that it chose.
+    with pytest.raises(RunError, match="methods"):
+        study.surrogates(images, tmp_path / "run", labels=_digits, **(asked | {"by": ["rotation"]}))
 
 
 def test_images_that_changed_between_two_surrogates_are_noticed(_digits: Path, tmp_path: Path) -> None:
@@ -193,8 +196,13 @@ def test_images_that_changed_between_two_surrogates_are_noticed(_digits: Path, t
         if stage.startswith("egomotion"):
             first.unlink(missing_ok=True)
 
-    with pytest.raises(RunError, match="images or labels have changed"):
+    with pytest.raises(RunError, match="images have changed") as told:
         study.surrogates(folder, tmp_path / "run", labels=_digits, progress=change, **asked)
+    assert str(tmp_path / "run" / "pretrained" / "egomotion-0") in told.value.remedy
+    shutil.copy(_digits / first.relative_to(folder), first)
+    shutil.rmtree(tmp_path / "run" / "pretrained" / "egomotion-0")
+    found = study.surrogates(folder, tmp_path / "run", labels=_digits, **asked)
+    assert [one.strategy for one in found.records.of("learned")] == ["rotation", "egomotion"]
 
 
 def test_how_frames_are_taken_is_the_same_for_all(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import torch
 from typer.testing import CliRunner
 
 from headstart import study
+from headstart.backbones import Transferred
 from headstart.cli.main import app
 from headstart.data import RowStore
 from headstart.data.batches import Batches, Steps
@@ -510,6 +512,22 @@ def test_steps_are_timed_with_as_many_at_a_time_as_will_run(lab: Laboratory, mon
     sides = lab.sides(lab.parts(0), range(2), labels=0, seed=0)
     found = timing.calibrate(lab, Trial(sides, 32, ()), jobs=3)
     assert set(there_when_timed) == {3} and found.step == {"": 2.0}, "reading the images, and a step"
+
+
+def test_an_epoch_is_timed_of_a_network_that_trains_as_a_whole(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still: list[int] = []
+
+    def epoch(_: Laboratory, trial: Trial, model: Transferred) -> float:
+        still.append(sum(not parameter.requires_grad for parameter in model.parameters()))
+        return found(lab, trial, model)
+
+    found = timing._epoch_s
+    monkeypatch.setattr(timing, "_epoch_s", epoch)
+    sides = lab.sides(lab.parts(0), range(2), labels=0, seed=0)
+    costs = timing.measure((lab, Barrier(1)), Trial(sides, 8, ("layers.conv1", "layers.conv4")))  # type: ignore[arg-type]
+    assert still == [0] and 0 <= costs.epoch < 60
 
 
 def test_a_budget_that_is_too_small_for_anything_says_so() -> None:

@@ -25,7 +25,7 @@ from headstart.runs.material import Data
 from headstart.runs.online import ALL, online_probe
 from headstart.runs.options import text_of
 from headstart.runs.pretrain import SPLIT, pretrain
-from headstart.runs.study.begun import WHAT, hash_of, methods_there, refuse_other_material
+from headstart.runs.study.begun import WHAT, hash_of, methods_there, refuse_other_images
 from headstart.runs.study.few_labels import drawn, read_at, tuned_at
 from headstart.runs.study.studying import PER_CLASS, Studying
 from headstart.runs.study.suited import suited
@@ -135,7 +135,7 @@ def _work(context: Context, data: Data, notes: Sequence[str], *, started: float)
         for name in options.methods:
             if context.journal.get(_key(name, seed)) is None:
                 learned = _learned(context, data, name, seed)
-                refuse_other_material(context, learned)
+                refuse_other_images(context, learned, _folder(context, name, seed))
                 if context.journal.get("plan") is None:  # once there is something that could be learned from
                     _plan(context, notes)
                 context.note(learned)
@@ -180,13 +180,16 @@ def _learned(context: Context, data: Data, name: str, seed: int) -> Record:
         max_pixels=options.max_pixels,
         progress=progress,
     )
-    training, epochs = run.records.get("training"), run.records.of("epoch")
-    assert training is not None
+    training, read, epochs = run.records.get("training"), run.records.get("data"), run.records.of("epoch")
+    assert training is not None and read is not None
     last = epochs[-1].metrics
     cost = {"seconds": time.perf_counter() - started, "images": training.cost["images"]}
     metrics = {name: last[name] for name in ("solved", "chance", "collapsed")}
     key = _key(name, seed)
-    return Record(key, "learned", data=training.data, strategy=name, seed=seed, metrics=metrics, cost=cost)
+    detail = {"images": read.detail["images"]}
+    return Record(
+        key, "learned", data=training.data, strategy=name, seed=seed, metrics=metrics, cost=cost, detail=detail
+    )
 
 
 def _plan(context: Context, notes: Sequence[str]) -> None:

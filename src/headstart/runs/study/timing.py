@@ -90,13 +90,15 @@ def measure(shared: tuple[Laboratory, Barrier], trial: Trial) -> Costs:
     x = read().contiguous(memory_format=torch.channels_last)
     y = torch.from_numpy(sides.number[lab.labelled.y[rows]]).to(lab.device)
     step, forward = {"": reading + _step_s(model, x, y)}, {"": _pass_s(model, x) / batch}
+    # Before a cut freezes what is below it: they share the network.
+    epoch = max(0.0, _epoch_s(lab, trial, model) - step[""])
     for cut in cuts:
         frozen = Transferred(backbone, model.head, frozen=cut).to(lab.device)
         lower = backbone.lower(cut).eval()
         with torch.no_grad():
             z = lower(x)
         step[cut], forward[cut] = reading + _step_s(frozen.above(), z, y), _pass_s(lower, x) / batch
-    return Costs(step, forward, max(0.0, _epoch_s(lab, trial, model) - step[""]), made)
+    return Costs(step, forward, epoch, made)
 
 
 def _epoch_s(lab: Laboratory, trial: Trial, model: Transferred) -> float:

@@ -55,7 +55,7 @@ def plan_record(context: Context, lab: Laboratory, means: Means) -> Record:
         "units": units,
         "networks": {"bases": len(found.bases), "cells": len(found.cells)},
         "budget_s": options.budget,
-        "calibration": {"step_s": costs.step, "forward_s": costs.forward, "made_s": costs.made},
+        "calibration": {"step_s": costs.step, "forward_s": costs.forward, "epoch_s": costs.epoch, "made_s": costs.made},
         "machine": machine(),
     }
     cost = {"seconds": time.perf_counter() - started}
