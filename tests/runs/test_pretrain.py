@@ -288,7 +288,7 @@ def test_a_video_of_large_frames_names_the_option(film: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("by", ["slow", "slow_margin", "steady"])
 def test_one_short_sequence_has_two_sets_to_judge_on(film: Path, tmp_path: Path, by: str) -> None:
     found = run(film, tmp_path / "run", by, epochs=1, every=2, apart=5)
-    assert found.records.get("data").detail["held"] >= 2
+    assert found.records.get("data").detail["sets"]["held"] >= 2
 
 
 def test_too_few_distant_frames_leave_no_question_and_no_traceback(frames: Path, tmp_path: Path) -> None:
