@@ -136,11 +136,20 @@ def table() -> None:
             every = mean(value for one in means for value in one)
             lost = f"{round(every, 1) + 0.0:+.1f} points lost on average, {max(values):+.1f} at worst of a line"
             print(f"\nJudged cases, {name}: {lost}.")
+    shares = [r["search_s"] / sum(one["cpu_s"] for one in c["strategies"].values()) for c, r in both(fitted)]
+    told_apart = f"{mean(shares):.0%} on average ({min(shares):.0%} to {max(shares):.0%})"
+    print(f"\nThe search of `fit`, on one thread, beside brute force as declared: {told_apart}.")
     tellings = {key: row for key, row in cells.items() if row["patient_kind"] == "cannot_tell"}
     beyond = ["-".join(map(str, key)) for key, row in tellings.items() if not row["noise"]]
     print(f"\n*Cannot tell* in {len(tellings)} of {len(cells)} cells; of these the test images can tell: ", end="")
     print(f"{', '.join(beyond) or 'none'}.")
     coverage()
+
+
+def both(fitted: dict[Any, Row]) -> list[tuple[Row, Row]]:
+    """Cells of brute force with the run of the command on each."""
+    keyed = [((cell["case"], cell["n"], cell["seed"]), cell) for cell in recorded()]
+    return [(cell, fitted[key]) for key, cell in keyed if key in fitted]
 
 
 def line(case: str, n: int, these: dict[Any, Row], fitted: dict[Any, Row], groups: dict[str, list[list[float]]]) -> str:
@@ -170,22 +179,27 @@ def coverage() -> None:
     case = GRID["truth"]["case"]
     print(f"\n| {case}, labels | difference | draws | truth, points | covered |\n|---|---|---|---|---|")
     hits: dict[str, list[bool]] = {FROZEN_PAIR: [], TUNED_PAIR: []}
+    later: list[bool] = []
     for n in GRID["truth"]["sizes"]:
         cells = [cell for cell in recorded() + recorded("frozen") if (cell["case"], cell["n"]) == (case, n)]
         for pair in differences(cells):
-            both = [cell for cell in cells if all("test" in cell["strategies"].get(key, {}) for key in pair)]
-            if len(both) < GRID["truth"]["fewest_draws"]:
+            drawn = [cell for cell in cells if all("test" in cell["strategies"].get(key, {}) for key in pair)]
+            if len(drawn) < GRID["truth"]["fewest_draws"]:
                 continue
-            truth = mean(cell["strategies"][pair[0]]["test"] - cell["strategies"][pair[1]]["test"] for cell in both)
-            found = [compared(cell, [pair])[pair] for cell in both]
+            truth = mean(cell["strategies"][pair[0]]["test"] - cell["strategies"][pair[1]]["test"] for cell in drawn)
+            found = [compared(cell, [pair])[pair] for cell in drawn]
             covered = [d.low is None or d.low <= truth <= d.high for d in found]
             hits[FROZEN_PAIR if all(key.startswith("probe") for key in pair) else TUNED_PAIR] += covered
-            print(f"| {n} | {' − '.join(pair)} | {len(both)} | {100 * truth:+.1f} | {sum(covered)} of {len(covered)} |")
+            later += [hit for hit, cell in zip(covered, drawn, strict=True) if cell["seed"] in GRID["frozen"]["seeds"]]
+            print(
+                f"| {n} | {' − '.join(pair)} | {len(drawn)} | {100 * truth:+.1f} | {sum(covered)} of {len(covered)} |"
+            )
     every = [hit for one in hits.values() for hit in one]
     if every:
         parts = "; ".join(f"{sum(one)} of {len(one)} where {name}" for name, one in hits.items())
         bar = f"bar: {GRID['truth']['bar']:.0%}"
         print(f"\n90 % intervals cover in {sum(every)} of {len(every)} ({mean(every):.0%}; {parts}); {bar}.")
+        print(f"Of the draws of part `frozen` alone: {sum(later)} of {len(later)}.")
 
 
 def differences(cells: list[Row]) -> Iterator[Pair]:

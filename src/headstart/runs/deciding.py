@@ -113,9 +113,8 @@ def _comparisons(context: Context, prepared: Prepared, records: Sequence[Record]
 
 def _without_room(context: Context, records: Sequence[Record]) -> list[str]:
     """Networks that stayed out; and what was to be trained, where nothing was fine-tuned."""
-    plan, found = context.journal.get("plan"), []
-    assert plan is not None
-    if out := [name for name in context.options.backbones if name not in plan.detail["epochs"]]:
+    found, planned = [], _plan(context)["epochs"]
+    if out := [name for name in context.options.backbones if name not in planned]:
         found.append(f"The budget had no room for {', '.join(out)}: --budget gives more.")
     able = [row for row in chosen(context.options.strategy) if row.at_hand and not row.needs_classifier]
     asked = [row for row in able if row.trains and not row.control]
@@ -130,13 +129,12 @@ def _luck_of_network(context: Context, prepared: Prepared, winner: Record) -> fl
 
     A frozen one was the best of all, one that trains the best of those that afford the most; controls were not chosen.
     """
-    plan = context.journal.get("plan")
-    assert plan is not None
-    row, epochs = TABLE[winner.strategy], plan.detail["epochs"]
+    row, plan = TABLE[winner.strategy], _plan(context)
+    epochs = plan["epochs"]
     afford = max(map(len, epochs.values())) if row.trains else 0
     among = [r for r in context.journal.of("probed") if len(epochs[r.backbone]) >= afford]
     # An earlier version of headstart kept no predictions of a network's best probe.
-    if row.control or _folds(context) is None or not all("predictions" in r.detail for r in among):
+    if row.control or plan["folds"] is None or not all("predictions" in r.detail for r in among):
         return 0.0
     kept = [kept_arrays(context.folder / r.detail["predictions"]) for r in among]
     # Memory may allow heads on fewer images for one network than for another.
@@ -145,16 +143,15 @@ def _luck_of_network(context: Context, prepared: Prepared, winner: Record) -> fl
     return luck_of_choosing(prepared.y[indices], predicted, prepared.groups[indices], metric=context.options.metric)
 
 
-def _folds(context: Context) -> int | None:
+def _plan(context: Context) -> Mapping[str, Any]:
     plan = context.journal.get("plan")
     assert plan is not None
-    folds: int | None = plan.detail["folds"]
-    return folds
+    return plan.detail
 
 
 def _wider(context: Context, prepared: Prepared) -> float:
     """By how much intervals widen, since what is compared are ways to train, not these networks alone."""
-    if (folds := _folds(context)) is not None:
+    if (folds := _plan(context)["folds"]) is not None:
         return training_draw(1, folds - 1, splits=folds)
     return training_draw(len(prepared.split.val), len(prepared.split.train))
 

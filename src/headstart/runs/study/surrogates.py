@@ -108,14 +108,13 @@ def surrogates(
     )
     place, folder = torch_device(device), Path(out).expanduser()
     refuse_within(folder, *(one for one in (data, labels) if isinstance(one, str | Path)))
-    notes: tuple[str, ...] = ()
-    if not by and not (before := methods_there(folder)):
+    methods, notes = options.methods or methods_there(folder), list[str]()
+    if not methods:
         methods, why = suited(
             data, poses=bool(options.poses), every=every, apart=apart, max_pixels=max_pixels, progress=progress
         )
-        options, notes = replace(options, methods=methods), (why,)
-    elif not by:
-        options = replace(options, methods=before)
+        notes = [why]
+    options = replace(options, methods=methods)
     journal = open_journal(folder, options.to_json(), what=WHAT)
     context = Context(folder, journal, options, cache_folder(), place, progress, on_record)
     if journal.get("spent") is None:

@@ -116,7 +116,8 @@ def _epoch_s(lab: Laboratory, trial: Trial, model: Transferred) -> float:
             checkpoint=Path(place) / "training.safetensors",
             progress=lambda *_: ends.append(time.perf_counter()),
         )
-    return min(later - before for before, later in pairwise(ends[-3:]))
+    # A network that diverges at once ends none.
+    return min((later - before for before, later in pairwise(ends[-3:])), default=0.0)
 
 
 def _step_s(model: Transferred, x: Tensor, y: Tensor) -> float:
