@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Every way to adapt beside fine-tuning everything, on the images that a run compares its candidates on.
 
-python bench/ways.py            run the cells of bench/grids/ways.toml that are not recorded yet
-python bench/ways.py table      print the table
+python bench/ways.py                  run the cells of bench/grids/ways.toml that are not recorded yet, all parts
+python bench/ways.py table [added]    print the table, of the rows added later
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 GRID = tomllib.loads((HERE / "grids/ways.toml").read_text())
-RECORDS = HERE / "records/ways.jsonl"
+RECORDS = {"": HERE / "records/ways.jsonl", "added": HERE / "records/ways-added.jsonl"}
+ROWS = {"": "every", "added": ",".join(GRID["added"]["rows"])}
 RUNS = HERE / "results/ways"
 CASES = Path(os.environ.get("CASES_DIR", "~/.cache/headstart-cases")).expanduser()
 TIE = 0.5
@@ -28,18 +29,23 @@ TIE = 0.5
 
 def run() -> None:
     """All cells that are not recorded, two at a time on one thread each."""
-    done = [(row["case"], row["seed"]) for row in recorded()]
-    cells = [(case, seed) for seed in GRID["seeds"] for case in GRID["cases"] if (case, seed) not in done]
+    cells = [
+        (part, case, seed)
+        for part in RECORDS
+        for seed in GRID["seeds"]
+        for case in GRID["cases"]
+        if not any((row["case"], row["seed"]) == (case, seed) for row in recorded(part))
+    ]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda cell: one(*cell), cells))
 
 
-def one(case: str, seed: int) -> None:
+def one(part: str, case: str, seed: int) -> None:
     """The command line, and what its records say of every candidate."""
     from headstart.runs.machine import machine
 
-    out = RUNS / f"{case}-{seed}"
-    command = ["fit", CASES / case, "--out", out, "--strategy", "every", "--seed", seed]
+    out = RUNS / "-".join(filter(None, (part, case, str(seed))))
+    command = ["fit", CASES / case, "--out", out, "--strategy", ROWS[part], "--seed", seed]
     for option in ("backbone", "size", "budget"):
         command += [f"--{option}", GRID[option]]
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
@@ -55,26 +61,21 @@ def one(case: str, seed: int) -> None:
         for row in rows
         if row["what"] == "candidate"
     }
-    note({"case": case, "seed": seed, "ways": ways, "machine": machine()})
+    with RECORDS[part].open("a") as file:
+        file.write(json.dumps({"case": case, "seed": seed, "ways": ways, "machine": machine()}) + "\n")
 
 
-def recorded() -> list[dict[str, Any]]:
+def recorded(part: str) -> list[dict[str, Any]]:
     """All finished cells."""
-    return [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
+    return [json.loads(line) for line in RECORDS[part].read_text().splitlines()] if RECORDS[part].exists() else []
 
 
-def note(row: dict[str, Any]) -> None:
-    """One cell, one line."""
-    with RECORDS.open("a") as file:
-        file.write(json.dumps(row) + "\n")
-
-
-def table() -> None:
+def table(part: str = "") -> None:
     """Markdown: mean over seeds, and the difference to `all` seed by seed."""
     print("| case | way | accuracy, mean | against `all`, points: mean (least to most) | trains | seconds | |")
     print("|---|---|---|---|---|---|---|")
     for case in GRID["cases"]:
-        cells = [row["ways"] for row in recorded() if row["case"] == case]
+        cells = [row["ways"] for row in recorded(part) if row["case"] == case]
         if not cells:
             print(f"| {case} | not run | | | | | |")
         for way in cells[0] if cells else ():
@@ -104,8 +105,8 @@ def judged(way: str, apart: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] not in ([], ["table"]):
+    if sys.argv[1:] not in ([], ["table"], ["table", "added"]):
         sys.exit(__doc__)
     if not sys.argv[1:]:
         run()
-    table()
+    table(*sys.argv[2:])

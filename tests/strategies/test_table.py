@@ -25,7 +25,7 @@ def test_rows_stand_from_the_cheapest_to_the_dearest_controls_last() -> None:
     assert [name for name in TABLE if name in FAMILIES["auto"]] == plain
     assert [name for name in TABLE if name not in plain] == [
         *("biases", "norms", "surgical", "lora", "dora"),
-        *("gradual", "by_layer", "l2sp", "bss", "mixup", "cotuning", "delta"),
+        *("gradual", "by_layer", "unsmoothed", "l2sp", "bss", "mixup", "cotuning", "delta"),
     ]
     assert [row.name for row in TABLE.values() if row.control] == list(TABLE)[-2:] == plain[-2:]
     assert [row.name for row in TABLE.values() if not row.trains] == ["probe", "frozen_random"]
@@ -125,6 +125,15 @@ def test_auto_tries_the_plain_rows_and_every_all() -> None:
     assert chosen("every") == tuple(TABLE.values())
 
 
+def test_names_joined_by_commas_are_tried_together() -> None:
+    assert [row.name for row in chosen("all, last_3,last_2")] == ["probe", "last_2", "last_3", "all"]
+    assert [row.name for row in chosen("last_2,probe")] == ["probe", "last_2", "frozen_random"]
+    assert chosen("every,all") == chosen("every")
+    with pytest.raises(OptionError, match="There is no strategy named al\\.") as caught:
+        chosen("last_2,al")
+    assert caught.value.remedy == "Did you mean all?"
+
+
 def test_a_row_whose_extra_is_missing_says_so_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(row.at_hand for row in TABLE.values())
     monkeypatch.setitem(sys.modules, "peft", None)
@@ -147,7 +156,7 @@ def test_a_row_asks_for_what_its_recipe_does_not_hold(row: Strategy) -> None:
         f.name for f in dataclasses.fields(Recipe) if getattr(own, f.name) != getattr(plain(100, epochs=8), f.name)
     ]
     assert (row.name == "all") is (not differs and not row.only and row.penalty is None)
-    assert set(differs) <= {"lr", "weight_decay", "layer_decay", "gradual", "patience", "mixup"}
+    assert set(differs) <= {"lr", "weight_decay", "layer_decay", "gradual", "patience", "mixup", "label_smoothing"}
 
 
 @pytest.mark.parametrize(

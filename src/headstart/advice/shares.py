@@ -14,7 +14,7 @@ MOST_TRIALS = len(VARIANTS)
 MOST_REPEATS = 3
 """Times that folds are drawn, with other seeds, where the budget allows: one cut of few images is a matter of luck."""
 DROPPED_FIRST = (
-    *("delta", "cotuning", "mixup", "bss", "l2sp", "by_layer", "gradual"),
+    *("delta", "cotuning", "mixup", "bss", "l2sp", "unsmoothed", "by_layer", "gradual"),
     *("dora", "lora", "surgical", "biases", "norms"),
     *("last_block", "all", "scratch", "upper_half"),
 )
@@ -77,7 +77,7 @@ def repeats_of(shares: Shares, *, heads: float, seconds: float) -> int:
 def _epochs(costs: Mapping[str, Cost], *, seconds: float) -> dict[str, int]:
     """Of each strategy; what the others leave over goes to training from scratch."""
     rows = list(costs)
-    # What is made when it is named is tried beside no other that trains, and so stands in no order.
+    # What is made when it is named has no place in the order: it is given up before the others.
     named = [row for row in rows if row not in DROPPED_FIRST]
     for dropped in ("", *named, *DROPPED_FIRST):
         rows = [row for row in rows if row != dropped]

@@ -20,7 +20,9 @@ EarlierRuns = Annotated[
     list[Path] | None,
     typer.Option("--from", metavar="RUN", help="An earlier run whose model competes as a backbone; repeatable."),
 ]
-StrategyName = Annotated[str, typer.Option(help="auto, probe, finetune, every, or one row, e.g. last_block or last_3.")]
+StrategyName = Annotated[
+    str, typer.Option(help="auto, probe, finetune, every, or rows, e.g. last_block or last_3,all.")
+]
 Seed = Annotated[int, typer.Option(help="Of the split and of the training.")]
 Size = Annotated[int, typer.Option(help="Side of the squares that images are resized to, in pixels.")]
 SplitShares = Annotated[str, typer.Option("--split", help="Train/val/test, where the data do not say.")]

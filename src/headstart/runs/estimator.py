@@ -27,7 +27,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     backbone : name of what to transfer from (`headstart backbones`).
-    strategy : ``auto``, ``probe``, ``finetune``, or a row of the table of strategies.
+    strategy : ``auto``, ``probe``, ``finetune``, ``every``, or rows of the table of strategies like ``"last_3,all"``.
     budget : time for one `fit`, like ``"2m"``.
     size : side of the squares that images are resized to, in pixels.
     image_shape : (h, w) or (h, w, c) of images that are given as rows (n, h·w·c); a square grey

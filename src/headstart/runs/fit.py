@@ -71,7 +71,8 @@ def fit(
         images first: what is dropped there is ranked lower, and need not have been shown to be worse.
     runs : folders of earlier runs whose models compete as backbones; beside them those that are named, or else what
         the runs themselves started from. At the end the images and labels of each are compared with these.
-    strategy : ``auto``, ``probe``, ``finetune``, or a row of `headstart.strategies.TABLE`.
+    strategy : ``auto``, ``probe``, ``finetune``, ``every``, or rows of `headstart.strategies.TABLE`
+        like ``"last_3,all"``.
     seed : of the split and of the training.
     size : side of the squares that images are resized to, in pixels.
     split : shares of training, validation and test part, where the data do not say; they add up to 1.

@@ -19,7 +19,7 @@ from headstart.runs.context import Context, Prepared
 from headstart.runs.machine import give_back_memory, machine
 from headstart.runs.options import Options
 from headstart.runs.sources import planned_sources
-from headstart.strategies import Strategy
+from headstart.strategies import Strategy, asked_for
 
 
 def planned(
@@ -69,10 +69,10 @@ def _possible(rows: Sequence[Strategy], options: Options) -> tuple[Sequence[Stra
     if not without:
         return rows, notes
     fact = f"{', '.join(without)} {'has' if len(without) == 1 else 'have'} no classifier of the source"
-    if options.strategy in [row.name for row in needing]:
+    if named := set(asked_for(options.strategy)) & {row.name for row in needing}:
         remedy = "Choose a backbone that has one, e.g. a packaged one, or another --strategy."
         raise OptionError(
-            f"--strategy {options.strategy} goes on training the source's classifier, but {fact}.", remedy
+            f"--strategy {', '.join(named)} goes on training the source's classifier, but {fact}.", remedy
         )
     notes += tuple(f"Not tried, since {fact}: {row.title}." for row in needing)
     return [row for row in rows if not row.needs_classifier], notes

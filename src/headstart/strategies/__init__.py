@@ -3,7 +3,7 @@
 from headstart.strategies.adaptation import ADAPTATIONS, METHOD_FAMILIES, Adaptation, chosen_adaptations
 from headstart.strategies.deep_adaptation import DEEP_ADAPTATIONS, DeepAdaptation
 from headstart.strategies.surrogates import SURROGATES, SurrogateTask
-from headstart.strategies.table import FAMILIES, TABLE, Strategy, Table, chosen, frozen_cut
+from headstart.strategies.table import FAMILIES, TABLE, Strategy, Table, asked_for, chosen, frozen_cut
 from headstart.strategies.treatments import TREATMENTS, Treatment
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "SurrogateTask",
     "Table",
     "Treatment",
+    "asked_for",
     "chosen",
     "chosen_adaptations",
     "frozen_cut",

@@ -12,7 +12,18 @@ from headstart.backbones import ADAPTERS, Only
 from headstart.backbones.adapters import no_peft, peft_at_hand
 from headstart.errors import OptionError
 from headstart.objectives import L2SP, BatchSpectralShrinkage, CoTuning, FeatureMaps, Penalty, Start
-from headstart.training import Recipe, by_layer, decomposed, finetune, gradual, low_rank, mixed, scratch, towards_source
+from headstart.training import (
+    Recipe,
+    by_layer,
+    decomposed,
+    finetune,
+    gradual,
+    low_rank,
+    mixed,
+    scratch,
+    towards_source,
+    unsmoothed,
+)
 
 Frozen = Literal["everything", "all but the last blocks", "the lower half", "all but one block", "nothing"]
 
@@ -159,6 +170,9 @@ TABLE = Table(
         Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer, "Howard & Ruder 2018"),
         Strategy("all", "fine-tuning everything", "nothing", True, finetune, "Kumar et al. 2022"),
         Strategy(
+            "unsmoothed", "fine-tuning without label smoothing", "nothing", True, unsmoothed, "Szegedy et al. 2016"
+        ),
+        Strategy(
             "l2sp",
             "fine-tuning towards the source (L2-SP)",
             "nothing",
@@ -210,23 +224,40 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 """What `--strategy` takes beside the name of a row."""
 
 
+def asked_for(name: str) -> tuple[str, ...]:
+    """The families and rows in ``NAME[,NAME…]``.
+
+    >>> asked_for("last_2, all")
+    ('last_2', 'all')
+    """
+    return tuple(one.strip() for one in name.split(","))
+
+
 def chosen(name: str) -> tuple[Strategy, ...]:
-    """The rows that `--strategy NAME` tries; a probe is always among them.
+    """The rows that `--strategy NAME[,NAME…]` tries, from the cheapest to the dearest; a probe is always among them.
 
     Raises
     ------
     OptionError : the name is neither a family nor a row.
     MissingExtraError : it is a row, and what that needs is not installed.
     """
-    if name not in FAMILIES and name not in TABLE:
-        known = [*FAMILIES, *TABLE]
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"Choose among {', '.join(known)}, last_2, last_3 and so on."
-        raise OptionError(f"There is no strategy named {name}.", hint)
-    if name in TABLE and not TABLE[name].at_hand:
-        raise no_peft()
-    wanted = FAMILIES.get(name, ("probe", name))
-    return tuple(TABLE[row] for row in dict.fromkeys(wanted))
+    names = asked_for(name)
+    for one in names:
+        if one not in FAMILIES and one not in TABLE:
+            known = [*FAMILIES, *TABLE]
+            near = difflib.get_close_matches(one, known, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"Choose among {', '.join(known)}, last_2, last_3 and so on."
+            raise OptionError(f"There is no strategy named {one}.", hint)
+        if one in TABLE and not TABLE[one].at_hand:
+            raise no_peft()
+    wanted = {row for one in names for row in FAMILIES.get(one, ("probe", one))}
+    order = list(TABLE)
+    return tuple(sorted((TABLE[row] for row in wanted), key=lambda row: (order.index(_row_of(row)), row.blocks)))
+
+
+def _row_of(row: Strategy) -> str:
+    """Its own name, or that of the row it was made from."""
+    return "last_block" if row.blocks else row.name
 
 
 def frozen_cut(strategy: Strategy, cuts: Sequence[str]) -> str:

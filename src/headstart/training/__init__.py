@@ -20,6 +20,7 @@ from headstart.training.recipe import (
     surrogate,
     towards_source,
     transplanted,
+    unsmoothed,
     variants,
 )
 
@@ -54,5 +55,6 @@ __all__ = [
     "train",
     "train_trials",
     "transplanted",
+    "unsmoothed",
     "variants",
 ]

@@ -114,6 +114,14 @@ def mixed(n: int, *, epochs: int) -> Recipe:
     return replace(finetune(n, epochs=epochs), mixup=0.2)
 
 
+def unsmoothed(n: int, *, epochs: int) -> Recipe:
+    """Fine-tuning on labels as they are: what label smoothing brings is the difference to `finetune`.
+
+    Source: label smoothing, Szegedy et al. 2016, https://arxiv.org/abs/1512.00567.
+    """
+    return replace(finetune(n, epochs=epochs), label_smoothing=0.0)
+
+
 def adapting(n: int, *, epochs: int) -> Recipe:
     """Fine-tuning towards a domain without labels: no loss says which epoch is best there, so that the last one is.
 
