@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from headstart.evidence.calibration import softmax
 from headstart.evidence.metrics import losses
 from headstart.shallow.adapt.shift import Adapted, Shift, fitted
 from headstart.shallow.linear import Doubles
@@ -51,8 +53,11 @@ def ratio(
             path = LogisticHead().path(x[fit], domain[fit], PENALTIES)
             loss += [losses(domain[held], head.predict_proba(x[held])).sum() for head in path]
         penalty = PENALTIES[int(np.argmin(loss))]
-        head = LogisticHead(penalty).fit(x, domain)
-        shares = softmax(head.decision_function((u_s if at is None else at).astype(np.float32)))
+        # Which penalty is best shows in single precision; what an image weighs hangs on the optimum's last digits.
+        # A softmax of two classes has two vectors of weights, which share a penalty between them.
+        exact = LogisticRegression(C=2 / penalty, solver="newton-cholesky", tol=1e-10)
+        head = make_pipeline(StandardScaler(), exact).fit(np.concatenate([u_s, u_t]), domain)
+        shares = head.predict_proba(u_s if at is None else at)
     odds = shares[:, 1] / np.maximum(shares[:, 0], 1e-12) * len(u_s) / len(u_t)
     return capped(odds, largest) if at is None else np.minimum(odds, largest), penalty
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import nnls
 
 from headstart.shallow.adapt.density import capped, effective
 from headstart.shallow.adapt.kmm import bandwidth, kernel
@@ -13,7 +14,10 @@ CENTRES = 100
 SCALES = (0.5, 1.0, 2.0, 4.0)
 """Kernel widths that are tried, in units of the median distance."""
 FOLDS = 5
-STEPS = 1000
+STEPS = 100
+"""Of Newton's method, at most; two to ten do."""
+HEAVY = 1e3
+TINY = 1e-300
 
 
 def kliep(shift: Shift) -> Adapted:
@@ -33,35 +37,58 @@ def kliep(shift: Shift) -> Adapted:
     return fitted(shift, weights=weights, recipe={"gamma": gamma, "effective": effective(weights)})
 
 
-def fit_alpha(a: Doubles, b: Doubles, *, steps: int = STEPS, tolerance: float = 1e-10) -> Doubles:
+def fit_alpha(a: Doubles, b: Doubles, *, tolerance: float = 1e-9) -> Doubles:
     """α ≥ 0 that maximises mean_j log Σ_l α_l a_jl subject to Σ_l α_l b_l = 1.
 
-    With β_l = α_l b_l these are the shares of a mixture of known components a_jl / b_l, for which EM,
+    With β_l = α_l b_l these are the shares of a mixture of known components d_jl = a_jl / b_l. It is concave, and
 
-        β_l ← β_l · mean_j (a_jl / b_l) / Σ_l' β_l' (a_jl' / b_l'),
+        max_l mean_j d_jl / Σ_l' β_l' d_jl'  −  1
 
-    climbs in every step to the one maximum (the problem is concave), with no step size to choose.
+    is nought at its maximum, and elsewhere bounds what the mean log is short of it. Steps are those of the constrained
+    Newton method, which takes ‖S β − 2‖² for S = d / (d β) instead of the likelihood, and solves that: Wang, *On fast
+    computation of the non-parametric maximum likelihood estimate of a mixing distribution*, JRSS B 2007.
 
     Parameters
     ----------
     a : kernels of target images with the centres, ``(m, l)``.
     b : mean kernels of the source's images with the centres, ``(l,)``.
+    tolerance : what the mean log may be short of its maximum.
 
     Examples
     --------
-    >>> fit_alpha(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0.5, 0.5])).tolist()
+    >>> fit_alpha(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0.5, 0.5])).round(6).tolist()
     [1.0, 1.0]
     """
-    density = a / np.maximum(b, 1e-300)
+    density = a / np.maximum(b, TINY)
     beta = np.full(len(b), 1 / len(b))
-    before = -np.inf
-    for _ in range(steps):
-        mixed = np.maximum(density @ beta, 1e-300)
-        value = float(np.log(mixed).mean())
-        if value - before < tolerance:
+    for _ in range(STEPS):
+        mixed = np.maximum(density @ beta, TINY)
+        ratios = density / mixed[:, None]
+        gradient = ratios.mean(axis=0)
+        if gradient.max() - 1 < tolerance:
             break
-        beta, before = beta * (density / mixed[:, None]).mean(axis=0), value
-    return beta / np.maximum(b, 1e-300)
+        beta = _higher(density, beta, _newton(ratios) - beta, before=float(np.log(mixed).mean()), gradient=gradient)
+    return beta / np.maximum(b, TINY)
+
+
+def _newton(ratios: Doubles) -> Doubles:
+    """Argmin ‖S β − 2‖² over β ≥ 0 with Σ β = 1, which is one more row of large weight."""
+    m, components = ratios.shape
+    rows = np.concatenate([ratios, np.full((1, components), HEAVY * np.sqrt(m))])
+    q, r = np.linalg.qr(rows)
+    found: Doubles = nnls(r, q.T @ np.append(np.full(m, 2.0), HEAVY * np.sqrt(m)))[0]
+    return found / found.sum()
+
+
+def _higher(density: Doubles, beta: Doubles, step: Doubles, *, before: float, gradient: Doubles) -> Doubles:
+    """β a whole step on, or half of it and so on, until the mean log has grown by a third of what its slope says."""
+    share = 1.0
+    while share > 1e-9:
+        value = np.log(np.maximum(density @ (beta + share * step), TINY)).mean()
+        if value >= before + share / 3 * (gradient @ step):
+            break
+        share /= 2
+    return beta + share * step
 
 
 def _likelihood(shift: Shift, centres: Doubles, fold: np.ndarray, gamma: float) -> float:
@@ -69,6 +96,6 @@ def _likelihood(shift: Shift, centres: Doubles, fold: np.ndarray, gamma: float) 
     a, b = kernel(shift.u_t, centres, gamma), kernel(shift.u_s, centres, gamma).mean(axis=0)
     found = []
     for number in range(FOLDS):
-        alpha = fit_alpha(a[fold != number], b, steps=100)
-        found.append(np.log(np.maximum(a[fold == number] @ alpha, 1e-300)).mean())
+        alpha = fit_alpha(a[fold != number], b)
+        found.append(np.log(np.maximum(a[fold == number] @ alpha, TINY)).mean())
     return float(np.mean(found))
