@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from headstart.runs import demo
 
 LABS = Path(__file__).parents[2] / "docs/labs"
 PAGES = sorted(page.name for page in LABS.glob("[0-9]*.md"))
@@ -15,6 +18,14 @@ spec = importlib.util.spec_from_file_location("execute", LABS / "execute.py")
 assert spec is not None and spec.loader is not None
 execute = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(execute)
+
+
+def a_sixth(folder: Path, whole: Callable[[Path], Path] = demo.write_digits) -> Path:
+    """A sixth of the images of a lab: what is tested is that its blocks run, not what they find."""
+    for path in whole(folder).glob("*/*.png"):
+        if int(path.stem) % 12 > 1:
+            path.unlink()
+    return folder
 
 
 def test_there_are_three() -> None:
@@ -27,6 +38,7 @@ def test_there_are_three() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_a_lab_runs_within_its_budget(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_SECONDS", "15")
+    monkeypatch.setattr(demo, "write_digits", a_sixth)
     kept = (LABS / page).read_text()
     made = execute.execute(LABS / page, tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", kept, re.DOTALL)

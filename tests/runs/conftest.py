@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import importlib
 import math
 import shutil
 from collections.abc import Callable
@@ -53,6 +54,8 @@ def make_quick(patch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _imported() -> None:
     """Runs collect garbage between their stages; what was imported before need not be looked through each time."""
+    for late in ("openvino", "timm"):
+        importlib.import_module(late)
     gc.collect()
     gc.freeze()
 

@@ -70,9 +70,11 @@ def to_graph(module: nn.Module, preprocessing: Preprocessing) -> Any:
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     model = PixelModel(module, preprocessing).eval()
     with torch.no_grad(), warnings.catch_warnings():
-        # The converter traces; that mean, std and sizes become constants is what is wanted here.
+        # That mean, std and sizes become constants is what is wanted here. The converter's own tracing runs everything
+        # twice to check itself; a graph is compared with the network anyway, where it is chosen and where it is saved.
         warnings.simplefilter("ignore")
-        graph = openvino.convert_model(model, example_input=example)
+        traced = torch.jit.trace(model, example, strict=False, check_trace=False)
+        graph = openvino.convert_model(traced, example_input=example)
     graph.reshape({graph.inputs[0]: [-1, size, size, 3]})
     return graph
 

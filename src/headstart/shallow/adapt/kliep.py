@@ -76,8 +76,9 @@ def _newton(ratios: Doubles) -> Doubles:
     m, components = ratios.shape
     rows = np.concatenate([ratios, np.full((1, components), HEAVY * np.sqrt(m))])
     q, r = np.linalg.qr(rows)
-    found: Doubles = nnls(r, q.T @ np.append(np.full(m, 2.0), HEAVY * np.sqrt(m)))[0]
-    return found / found.sum()
+    found = nnls(r, q.T @ np.append(np.full(m, 2.0), HEAVY * np.sqrt(m)))[0]
+    shares: Doubles = found / found.sum()
+    return shares
 
 
 def _higher(density: Doubles, beta: Doubles, step: Doubles, *, before: float, gradient: Doubles) -> Doubles:
