@@ -3,7 +3,7 @@
 from headstart.problem import features
 from headstart.problem.domain import Domain, Labelled, Task, Unlabelled
 from headstart.problem.either import read_either, unlabelled_arrays
-from headstart.problem.labels import LabelSpaces, label_spaces, renamed
+from headstart.problem.labels import LabelSpaces, label_spaces, mapped, renamed
 from headstart.problem.pairing import PAIRS, item_names, together
 from headstart.problem.poses import Motions, Poses, read_poses
 from headstart.problem.read import labelled_arrays, read_labelled, read_unlabelled
@@ -30,6 +30,7 @@ __all__ = [
     "item_names",
     "label_spaces",
     "labelled_arrays",
+    "mapped",
     "read_either",
     "read_labelled",
     "read_poses",

@@ -37,7 +37,7 @@ class LabelSpaces:
     @property
     def offered(self) -> tuple[str, ...]:
         """The options that would join classes whose names differ in spelling only."""
-        return tuple(f"--map {shlex.quote(f'{a}={b}')}" for a, b in self.near)
+        return tuple(mapped(a, b) for a, b in self.near)
 
     @property
     def relation(self) -> Relation:
@@ -85,6 +85,15 @@ def renamed(classes: Sequence[str], mapping: Mapping[str, str], target: Sequence
     if twice:
         raise OptionError(f"Two classes of the source would be called {twice[0]}.", "Map one class to each name.")
     return found
+
+
+def mapped(source: str, target: str) -> str:
+    """The option that takes a class of the source for one of the target, as a shell reads it.
+
+    >>> mapped("Cat", "a cat")
+    "--map 'Cat=a cat'"
+    """
+    return f"--map {shlex.quote(f'{source}={target}')}"
 
 
 def normal_form(name: str) -> str:

@@ -11,6 +11,7 @@ from headstart.advice.methods import rulings
 from headstart.advice.situation import SEPARATE, Judgement, Situation, judge
 from headstart.evidence.bootstrap import Difference
 from headstart.evidence.two_sample import Told
+from headstart.problem import mapped
 from headstart.runs.compared import GivenClass, Heads, Labels, Marginal, Prior, Side, Spaces, Use, Verdict
 
 
@@ -90,7 +91,7 @@ def _labels(found: Labels | None) -> Answer:
     if found.relation == "same":
         told = f"All {len(found.shared)} classes are shared."
     if found.near:
-        offered = " ".join(f"--map {one!r}={other!r}" for one, other in found.near[:5])
+        offered = " ".join(mapped(one, other) for one, other in found.near[:5])
         told += f" Nearly the same names: {offered} would take them for one."
     same = found.relation == "same"
     return Answer("label space", say.QUESTIONS["label space"], "same" if same else "different", told)

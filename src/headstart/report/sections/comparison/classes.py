@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headstart.problem import mapped
 from headstart.report import wording
 from headstart.report.comparison import Compared
 
@@ -20,7 +21,7 @@ def section(run: Compared) -> dict[str, Any] | None:
     return {
         "relation": labels.get("relation", ""),
         "shared": labels.get("shared", []),
-        "near": labels.get("near", []),
+        "offered": [mapped(one, other) for one, other in labels.get("near", [])],
         "alike": [f"{one} and {other}" for one, other, _ in labels.get("alike", [])],
         "source_only": labels.get("source_only", []),
         "target_only": labels.get("target_only", []),
