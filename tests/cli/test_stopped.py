@@ -14,7 +14,7 @@ import pytest
 
 from headstart.records import Journal
 
-OPTIONS = ("--backbone", "random/test_resnet", "--size", "32", "--budget", "100s")
+OPTIONS = ("--backbone", "random/test_resnet", "--size", "32", "--budget", "40s")
 
 
 def stopped(words: list[str], out: Path, *, at: str, by: signal.Signals) -> tuple[int, str]:

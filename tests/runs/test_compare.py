@@ -80,6 +80,8 @@ def test_near_classes_are_offered_and_only_a_mapping_makes_them_one() -> None:
     card = headstart.compare(domain(0), target)
     assert card.labels is not None and card.labels.relation == "disjoint" and len(card.labels.near) == 4
     assert {(a, b) for a, b, _ in card.labels.alike} == set(card.labels.near)
+    offered = " ".join(f"--map {one}={other}" for one, other in card.labels.near)
+    assert offered in card.answers["label space"].sentence
     mapped = headstart.compare(domain(0), target, mapping=dict(card.labels.near))
     assert mapped.labels is not None and mapped.labels.relation == "same" and mapped.case.shifts == ()
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
+
 import typer
 
 from headstart.cli.commands.adapt import adapt_command
@@ -14,6 +18,7 @@ from headstart.cli.commands.pretrain import pretrain_command, study_surrogates_c
 from headstart.cli.commands.rank import backbones_command, rank_command, study_ranking_command
 from headstart.cli.commands.run import explain_command, predict_command, report_command
 from headstart.cli.commands.transferability import study_transferability_command
+from headstart.cli.show import INTERRUPTED
 
 app = typer.Typer(
     name="headstart",
@@ -51,4 +56,13 @@ app.add_typer(study, name="study")
 
 def main() -> None:
     """Run the command line; exit 0 well, 2 a user's mistake, 1 our own fault, 130 interrupted."""
-    app()
+    try:
+        app()
+    except SystemExit as done:
+        if done.code != INTERRUPTED:
+            raise
+        # Threads of libraries may still be at work: to take Python down under them has ended in a fault of memory.
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(INTERRUPTED)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from headstart.runs.run import Run
 
 
+INTERRUPTED = 130
+"""What a command exits with that was stopped by Ctrl-C."""
+
+
 class Terminal:
     """Shows progress and records.
 
@@ -174,7 +178,7 @@ def explain(error: BaseException) -> int:
 
     if isinstance(error, KeyboardInterrupt):
         _say("Stopped. The same command goes on where it was.")
-        return 130
+        return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         # The reader of the pipe has gone; what is still buffered must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
