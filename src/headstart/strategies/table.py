@@ -230,11 +230,12 @@ def asked_for(name: str) -> tuple[str, ...]:
     >>> asked_for("last_2, all")
     ('last_2', 'all')
     """
-    return tuple(one.strip() for one in name.split(","))
+    names = tuple(one.strip() for one in name.split(","))
+    return tuple(filter(None, names)) or names
 
 
 def chosen(name: str) -> tuple[Strategy, ...]:
-    """The rows that `--strategy NAME[,NAME…]` tries, from the cheapest to the dearest; a probe is always among them.
+    """The rows that `--strategy NAME[,NAME…]` tries, in the order of the table; a probe is always among them.
 
     Raises
     ------

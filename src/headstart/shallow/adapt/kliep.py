@@ -15,7 +15,7 @@ SCALES = (0.5, 1.0, 2.0, 4.0)
 """Kernel widths that are tried, in units of the median distance."""
 FOLDS = 5
 STEPS = 100
-"""Of Newton's method, at most; two to ten do."""
+"""Of Newton's method, at most; one to thirteen were seen to do."""
 HEAVY = 1e3
 TINY = 1e-300
 
