@@ -20,7 +20,7 @@ from typing import Any
 HERE = Path(__file__).parent
 GRID = tomllib.loads((HERE / "grids/ways.toml").read_text())
 RECORDS = {"": HERE / "records/ways.jsonl", "added": HERE / "records/ways-added.jsonl"}
-ROWS = {"": "every", "added": ",".join(GRID["added"]["rows"])}
+ROWS = {"": ",".join(GRID["rows"]), "added": ",".join(GRID["added"]["rows"])}
 RUNS = HERE / "results/ways"
 CASES = Path(os.environ.get("CASES_DIR", "~/.cache/headstart-cases")).expanduser()
 TIE = 0.5

@@ -61,7 +61,8 @@ def main() -> None:
     except SystemExit as done:
         if done.code != INTERRUPTED:
             raise
-        # Threads of libraries may still be at work: to take Python down under them has ended in a fault of memory.
+        # Once a stopped run ended in a fault of memory (-11). Threads of libraries may still be at work where Python is
+        # taken down; what is unwound by here needs no more of it.
         with suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()

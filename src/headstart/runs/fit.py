@@ -32,7 +32,7 @@ from headstart.runs.preparing import prepare, write_split
 from headstart.runs.probing import timed_probe
 from headstart.runs.run import Run
 from headstart.runs.sources import compare_sources
-from headstart.strategies import TABLE, Strategy, chosen
+from headstart.strategies import TABLE, Strategy, asked_for, chosen
 
 Data = Path | str | tuple[np.ndarray, np.ndarray]
 
@@ -99,7 +99,7 @@ def fit(
     options = Options(
         data=text_of(data) if isinstance(data, Path | str) else "arrays",
         backbones=tuple(resolve(race(runs, backbones) if runs else backbones)),
-        strategy=strategy,
+        strategy=",".join(asked_for(strategy)),
         budget=parse_budget(budget),
         seed=seed,
         size=size,

@@ -72,7 +72,7 @@ def _possible(rows: Sequence[Strategy], options: Options) -> tuple[Sequence[Stra
     if named := set(asked_for(options.strategy)) & {row.name for row in needing}:
         remedy = "Choose a backbone that has one, e.g. a packaged one, or another --strategy."
         raise OptionError(
-            f"--strategy {', '.join(named)} goes on training the source's classifier, but {fact}.", remedy
+            f"--strategy {', '.join(sorted(named))} goes on training the source's classifier, but {fact}.", remedy
         )
     notes += tuple(f"Not tried, since {fact}: {row.title}." for row in needing)
     return [row for row in rows if not row.needs_classifier], notes

@@ -225,13 +225,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 
 
 def asked_for(name: str) -> tuple[str, ...]:
-    """The families and rows in ``NAME[,NAME…]``.
+    """The families and rows in ``NAME[,NAME…]``, by the alphabet: however they are put, it is one question.
 
-    >>> asked_for("last_2, all")
-    ('last_2', 'all')
+    >>> asked_for("last_2, all"), asked_for("all,last_2,")
+    (('all', 'last_2'), ('all', 'last_2'))
     """
-    names = tuple(one.strip() for one in name.split(","))
-    return tuple(filter(None, names)) or names
+    return tuple(sorted({one.strip() for one in name.split(",") if one.strip()})) or (name,)
 
 
 def chosen(name: str) -> tuple[Strategy, ...]:

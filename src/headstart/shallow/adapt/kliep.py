@@ -9,6 +9,7 @@ from headstart.shallow.adapt.density import capped, effective
 from headstart.shallow.adapt.kmm import bandwidth, kernel
 from headstart.shallow.adapt.shift import Adapted, Shift, fitted
 from headstart.shallow.linear import Doubles
+from headstart.shallow.threads import one_thread
 
 CENTRES = 100
 SCALES = (0.5, 1.0, 2.0, 4.0)
@@ -31,9 +32,10 @@ def kliep(shift: Shift) -> Adapted:
     mixed = rng.permutation(len(shift.u_t))
     centres, fold = shift.u_t[mixed[:CENTRES]], mixed % FOLDS
     gammas = [bandwidth(shift.u_s, shift.u_t) / scale**2 for scale in SCALES]
-    gamma = max(gammas, key=lambda one: _likelihood(shift, centres, fold, one))
-    a, b = kernel(shift.u_t, centres, gamma), kernel(shift.u_s, centres, gamma)
-    weights = capped(b @ fit_alpha(a, b.mean(axis=0)))
+    with one_thread():
+        gamma = max(gammas, key=lambda one: _likelihood(shift, centres, fold, one))
+        a, b = kernel(shift.u_t, centres, gamma), kernel(shift.u_s, centres, gamma)
+        weights = capped(b @ fit_alpha(a, b.mean(axis=0)))
     return fitted(shift, weights=weights, recipe={"gamma": gamma, "effective": effective(weights)})
 
 
