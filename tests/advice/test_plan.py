@@ -53,6 +53,16 @@ def test_so_many_last_blocks_are_planned_or_said_to_be_too_dear() -> None:
         assert made.notes == (() if epochs else (f"The budget is too small to try: {TABLE['last_2'].title}.",))
 
 
+def test_what_was_named_and_has_room_is_tried_where_what_stands_beside_it_has_none() -> None:
+    costs = {"net": Calibration(0.01, {"last_2": 0.015, "last_3": 0.02, "all": 0.5}, 1e-3)}
+    kept: list[tuple[str, ...]] = []
+    for budget in range(20_000, 0, -10):
+        made = make_plan(chosen("all,last_3,last_2"), costs, budget=budget, spent=0, counts=(600, 250, 150), classes=10)
+        if tuple(made.epochs["net"]) not in kept[-1:]:
+            kept.append(tuple(made.epochs["net"]))
+    assert kept == [("last_2", "last_3", "all"), ("last_3", "all"), ("all",), ("last_2", "last_3"), ("last_2",), ()]
+
+
 @settings(max_examples=300)
 @given(
     costs=st.lists(calibrations, min_size=1, max_size=3),

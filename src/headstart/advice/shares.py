@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from headstart.advice.costs import FEWEST_EPOCHS, START, Cost
@@ -76,11 +76,7 @@ def repeats_of(shares: Shares, *, heads: float, seconds: float) -> int:
 
 def _epochs(costs: Mapping[str, Cost], *, seconds: float) -> dict[str, int]:
     """Of each strategy; what the others leave over goes to training from scratch."""
-    rows = list(costs)
-    # What is made when it is named has no place in the order: it is given up before the others.
-    named = [row for row in rows if row not in DROPPED_FIRST]
-    for dropped in ("", *named, *DROPPED_FIRST):
-        rows = [row for row in rows if row != dropped]
+    for rows in _kept(costs):
         each = sum(costs[row].epoch for row in rows)
         again = max((costs[row].again for row in rows), default=0.0)
         training = seconds - sum(costs[row].start for row in rows) - _once(costs, rows)
@@ -93,6 +89,18 @@ def _epochs(costs: Mapping[str, Cost], *, seconds: float) -> dict[str, int]:
         more = int(over / (costs["scratch"].epoch + costs["scratch"].again))
         share["scratch"] = min(MOST_SCRATCH_EPOCHS, share["scratch"] + max(0, more))
     return share
+
+
+def _kept(rows: Collection[str]) -> Iterator[list[str]]:
+    """What may be tried, in turn: all rows, fewer and fewer; those made by their names, the cheap longest; none."""
+    # What is made when it is named has no place in the order: it is given up before the others. It may have room where
+    # a dearer one beside it has none.
+    named = [row for row in rows if row not in DROPPED_FIRST]
+    order = [*named, *(row for row in DROPPED_FIRST if row in rows)]
+    for dropped in range(len(order)):
+        yield [row for row in rows if row not in order[:dropped]]
+    for left in range(len(named), -1, -1):
+        yield named[:left]
 
 
 def _once(costs: Mapping[str, Cost], rows: Iterable[str]) -> float:

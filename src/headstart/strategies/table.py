@@ -244,7 +244,7 @@ def chosen(name: str) -> tuple[Strategy, ...]:
     names = asked_for(name)
     for one in names:
         if one not in FAMILIES and one not in TABLE:
-            known = [*FAMILIES, *TABLE]
+            known = list(dict.fromkeys([*FAMILIES, *TABLE]))
             near = difflib.get_close_matches(one, known, 1)
             hint = f"Did you mean {near[0]}?" if near else f"Choose among {', '.join(known)}, last_2, last_3 and so on."
             raise OptionError(f"There is no strategy named {one}.", hint)
