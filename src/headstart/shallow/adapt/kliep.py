@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.optimize import nnls
+from scipy.spatial.distance import cdist
+from scipy.special import logsumexp
 
 from headstart.shallow.adapt.density import capped, effective
-from headstart.shallow.adapt.kmm import bandwidth, kernel
+from headstart.shallow.adapt.kmm import bandwidth
 from headstart.shallow.adapt.shift import Adapted, Shift, fitted
 from headstart.shallow.linear import Doubles
 from headstart.shallow.threads import one_thread
@@ -24,9 +28,10 @@ TINY = 1e-300
 def kliep(shift: Shift) -> Adapted:
     """The source's head, fitted to source images that count w(z) = Σ_l α_l k(z, c_l).
 
-    α maximises the target's mean log w (`fit_alpha`); the centres c are target images, and the width of the
-    kernel is the one under which held-out target images are likeliest. Sugiyama, Nakajima, Kashima, von Bünau &
-    Kawanabe, *Direct Importance Estimation with Model Selection*, NIPS 2007. w is capped, and has mean one.
+    α ≥ 0 maximises the target's mean log w, while w has mean one on the source (`fit_shares`); the centres c are
+    target images, and the width of the kernel is the one under which held-out target images are likeliest. Sugiyama,
+    Nakajima, Kashima, von Bünau & Kawanabe, *Direct Importance Estimation with Model Selection*, NIPS 2007. w is
+    capped, and has mean one.
     """
     rng = np.random.default_rng(shift.seed)
     mixed = rng.permutation(len(shift.u_t))
@@ -34,15 +39,31 @@ def kliep(shift: Shift) -> Adapted:
     gammas = [bandwidth(shift.u_s, shift.u_t) / scale**2 for scale in SCALES]
     with one_thread():
         gamma = max(gammas, key=lambda one: _likelihood(shift, centres, fold, one))
-        a, b = kernel(shift.u_t, centres, gamma), kernel(shift.u_s, centres, gamma)
-        weights = capped(b @ fit_alpha(a, b.mean(axis=0)))
+        parts = components(shift.u_s, centres, gamma)
+        shares = fit_shares(parts(shift.u_t))
+        weights = capped(np.exp(parts(shift.u_s)) @ shares)
     return fitted(shift, weights=weights, recipe={"gamma": gamma, "effective": effective(weights)})
 
 
-def fit_alpha(a: Doubles, b: Doubles, *, tolerance: float = 1e-9) -> Doubles:
-    """α ≥ 0 that maximises mean_j log Σ_l α_l a_jl subject to Σ_l α_l b_l = 1.
+def components(u_s: Doubles, centres: Doubles, gamma: float) -> Callable[[Doubles], Doubles]:
+    """Rows ``(m, d)`` → log k(z, c_l) − log mean_i k(z_i, c_l), ``(m, l)``: kernels of mean one on the source.
 
-    With β_l = α_l b_l these are the shares of a mixture of known components d_jl = a_jl / b_l. It is concave, and
+    In logarithms, for a centre may be so far from the source that all its kernels are nought in floating point.
+    """
+    scale = logsumexp(-gamma * cdist(u_s, centres, "sqeuclidean"), axis=0) - np.log(len(u_s))
+
+    def of(rows: Doubles) -> Doubles:
+        found: Doubles = -gamma * cdist(rows, centres, "sqeuclidean") - scale
+        return found
+
+    return of
+
+
+def fit_shares(logs: Doubles, *, tolerance: float = 1e-9) -> Doubles:
+    """β ≥ 0 with Σ β = 1 that maximises mean_j log Σ_l β_l d_jl, the shares of a mixture of known components d.
+
+    Of KLIEP these are d_jl = k(z_j, c_l) / b_l and β_l = α_l b_l, b_l being the mean kernel of the source's images
+    with a centre. It is concave, and
 
         max_l mean_j d_jl / Σ_l' β_l' d_jl'  −  1
 
@@ -52,17 +73,17 @@ def fit_alpha(a: Doubles, b: Doubles, *, tolerance: float = 1e-9) -> Doubles:
 
     Parameters
     ----------
-    a : kernels of target images with the centres, ``(m, l)``.
-    b : mean kernels of the source's images with the centres, ``(l,)``.
+    logs : log d, ``(m, l)``.
     tolerance : what the mean log may be short of its maximum.
 
     Examples
     --------
-    >>> fit_alpha(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0.5, 0.5])).round(6).tolist()
-    [1.0, 1.0]
+    >>> fit_shares(np.log([[4.0, 1.0], [1.0, 4.0]])).round(6).tolist()
+    [0.5, 0.5]
     """
-    density = a / np.maximum(b, TINY)
-    beta = np.full(len(b), 1 / len(b))
+    # A factor of a row moves neither the maximum nor the steps.
+    density = np.exp(logs - logs.max(axis=1, keepdims=True))
+    beta = np.full(density.shape[1], 1 / density.shape[1])
     for _ in range(STEPS):
         mixed = np.maximum(density @ beta, TINY)
         ratios = density / mixed[:, None]
@@ -70,7 +91,7 @@ def fit_alpha(a: Doubles, b: Doubles, *, tolerance: float = 1e-9) -> Doubles:
         if gradient.max() - 1 < tolerance:
             break
         beta = _higher(density, beta, _newton(ratios) - beta, before=float(np.log(mixed).mean()), gradient=gradient)
-    return beta / np.maximum(b, TINY)
+    return beta
 
 
 def _newton(ratios: Doubles) -> Doubles:
@@ -96,9 +117,8 @@ def _higher(density: Doubles, beta: Doubles, step: Doubles, *, before: float, gr
 
 def _likelihood(shift: Shift, centres: Doubles, fold: np.ndarray, gamma: float) -> float:
     """Mean log w of target images that α was not fitted to."""
-    a, b = kernel(shift.u_t, centres, gamma), kernel(shift.u_s, centres, gamma).mean(axis=0)
-    found = []
-    for number in range(FOLDS):
-        alpha = fit_alpha(a[fold != number], b)
-        found.append(np.log(np.maximum(a[fold == number] @ alpha, TINY)).mean())
+    logs = components(shift.u_s, centres, gamma)(shift.u_t)
+    found = [
+        logsumexp(logs[fold == number], b=fit_shares(logs[fold != number]), axis=1).mean() for number in range(FOLDS)
+    ]
     return float(np.mean(found))
