@@ -65,7 +65,8 @@ def heads() -> None:
 def case_features(case: str, engine: str) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Features of a case at 128 pixels by cut from one engine, its labels, and its groups of duplicates."""
     from headstart.backbones import load
-    from headstart.backbones.graphs import OpenVINOEngine, compile_graph, to_graph
+    from headstart.backbones.conversion import to_graph
+    from headstart.backbones.graphs import OpenVINOEngine, compile_graph
     from headstart.data import find_duplicates, merge_groups, survey
     from headstart.problem import read_labelled
 

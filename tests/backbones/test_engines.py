@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.backbones import Backbone, engines, graphs, open_engine
+from headstart.backbones import Backbone, conversion, engines, graphs, open_engine
+from headstart.backbones.conversion import to_graph, with_head
 from headstart.backbones.engine import EagerEngine, HalfEngine
 from headstart.backbones.engines import AGREEMENT, TOLERANCE, agreement, judge, relative_error
-from headstart.backbones.graphs import CHUNK, SLOWER, OpenVINOEngine, compile_graph, to_graph
+from headstart.backbones.graphs import CHUNK, SLOWER, OpenVINOEngine, compile_graph
 from headstart.records.arrays import read_arrays, write_arrays
 
 Load = Callable[[str], Backbone]
@@ -78,7 +80,7 @@ def test_what_was_chosen_is_kept_and_gives_the_same_bits(
 ) -> None:
     backbone = shared("test_resnet")
     first = open_engine(backbone, PIXELS, device=CPU, cache=tmp_path).engine
-    monkeypatch.setattr(graphs, "to_graph", lambda *_: pytest.fail("converted again"))
+    monkeypatch.setattr(graphs, "network_graph", lambda *_: pytest.fail("converted again"))
     second = open_engine(backbone, PIXELS[:1], device=CPU, cache=tmp_path).engine
     assert second.name == first.name
     got, expected = second(PIXELS), first(PIXELS)
@@ -124,7 +126,7 @@ class Made:
 def made(shared: Load, monkeypatch: pytest.MonkeyPatch) -> Backbone:
     """A backbone whose engines are `Made`, and are timed as they say."""
     backbone = shared("test_resnet")
-    monkeypatch.setattr(graphs, "to_graph", lambda *_: None)
+    monkeypatch.setattr(graphs, "network_graph", lambda *_: None)
     monkeypatch.setattr(graphs, "compile_graph", lambda _, *, precision: precision)
     monkeypatch.setattr(graphs, "OpenVINOEngine", lambda precision, _: Made(precision, backbone))
     monkeypatch.setattr(graphs, "_read", lambda *_: None)
@@ -312,10 +314,45 @@ def test_a_refusal_is_a_note_and_not_an_end(
     def refuse(*_: object, **__: object) -> None:
         raise error("no such operation\nand a long trace")
 
-    monkeypatch.setattr(graphs, "to_graph", refuse)
+    monkeypatch.setattr(graphs, "network_graph", refuse)
     opened = open_engine(shared("test_resnet"), PIXELS, device=CPU, cache=tmp_path)
     assert opened.engine.name == "eager-f32-cpu"
     assert opened.note == "random/test_resnet: OpenVINO refused it (no such operation); torch runs it."
+
+
+def test_a_network_is_converted_once_as_long_as_it_is_the_same(shared: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone, again = copy.deepcopy(shared("test_resnet")), copy.deepcopy(shared("test_resnet"))
+    times, real = [], conversion.to_graph
+    monkeypatch.setattr(conversion, "_converted", None)
+    monkeypatch.setattr(conversion, "to_graph", lambda *args: times.append(1) or real(*args))
+    cuts = backbone.cuts[1:3]
+    expected = EagerEngine(again, CPU)(PIXELS)
+    graph = conversion.network_graph(backbone)
+    # A graph shares memory with what it is made of: training must not reach one that is kept.
+    with torch.no_grad():
+        for parameter in backbone.parameters():
+            parameter.mul_(1.5)
+    for asked in (again.cuts, cuts, cuts[::-1]):
+        engine = OpenVINOEngine(compile_graph(conversion.network_graph(again, asked)), asked)
+        assert relative_error(engine(PIXELS), {cut: expected[cut] for cut in asked}) < 1e-3
+    assert relative_error(OpenVINOEngine(compile_graph(graph), again.cuts)(PIXELS), expected) < 1e-3
+    assert len(times) == 1
+    trained = OpenVINOEngine(compile_graph(conversion.network_graph(backbone, cuts)), cuts)(PIXELS)
+    assert len(times) == 2
+    expected = EagerEngine(backbone, CPU)(PIXELS)
+    assert relative_error(trained, {cut: expected[cut] for cut in cuts}) < 1e-3
+
+
+@pytest.mark.parametrize("cuts", [("top",), ("layer2", "top"), ("layer3", "layer1")])
+def test_a_head_stands_on_the_features_side_by_side(shared: Load, cuts: tuple[str, ...]) -> None:
+    backbone = shared("test_resnet")
+    head = torch.nn.Linear(sum(backbone.widths[cut] for cut in cuts), 3)
+    pooled = EagerEngine(backbone, CPU)(PIXELS)
+    with torch.no_grad():
+        expected = head(torch.from_numpy(np.concatenate([pooled[cut] for cut in cuts], 1))).numpy()
+    graph = compile_graph(with_head(conversion.network_graph(backbone, cuts), head))
+    assert np.allclose(graph(PIXELS)[0], expected, atol=1e-4)
+    assert len(graph(PIXELS[:1])[0]) == 1
 
 
 def test_the_relative_error_is_the_worst_over_the_cuts() -> None:

@@ -224,7 +224,7 @@ def test_a_refused_engine_is_noted_and_its_features_are_found_again(
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("not today")
 
-    monkeypatch.setattr(graphs, "to_graph", refuse)
+    monkeypatch.setattr(graphs, "network_graph", refuse)
     first = run(backbone, range(5))
     assert first.engine == "eager-f32-cpu" and "OpenVINO refused it (not today)" in first.note
     second = run(backbone, range(5))

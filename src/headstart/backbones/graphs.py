@@ -6,16 +6,14 @@ import hashlib
 import io
 import json
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from headstart.backbones.backbone import Backbone, Preprocessing
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.conversion import network_graph
 from headstart.backbones.engine import Engine, Pooled, run
 from headstart.records.arrays import read_arrays, write_arrays
 
@@ -27,19 +25,6 @@ ROUNDS, MOST_ROUNDS, LONG_ENOUGH = 3, 50, 0.3
 """Rounds of timing, at least and at most, and the seconds that suffice: a small network needs many to outlast noise."""
 CHUNK = 4
 """Images that a graph takes at a time: their activations stay in the processor's own memory (see decision 0018)."""
-
-
-class PixelModel(nn.Module):
-    """A module that takes uint8 pixels: what is exported, so that a graph needs no other preprocessing."""
-
-    def __init__(self, module: nn.Module, preprocessing: Preprocessing) -> None:
-        super().__init__()
-        self.module = module
-        self._preprocessing = preprocessing
-
-    def forward(self, pixels: Tensor) -> Any:
-        """uint8 (n, size, size, 3) → what the module gives for the normalised images."""
-        return self.module(self._preprocessing.tensor(pixels))
 
 
 class OpenVINOEngine:
@@ -60,23 +45,6 @@ class OpenVINOEngine:
         """As `Engine` says."""
         parts = [self.compiled(pixels[at : at + CHUNK]) for at in range(0, len(pixels), CHUNK)]
         return {cut: np.concatenate([part[i] for part in parts]) for i, cut in enumerate(self._cuts)}
-
-
-def to_graph(module: nn.Module, preprocessing: Preprocessing) -> Any:
-    """An OpenVINO graph of `module` on uint8 pixels, dynamic in the batch."""
-    import openvino
-
-    size = preprocessing.size
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    model = PixelModel(module, preprocessing).eval()
-    with torch.no_grad(), warnings.catch_warnings():
-        # That mean, std and sizes become constants is what is wanted here. The converter's own tracing runs everything
-        # twice to check itself; a graph is compared with the network anyway, where it is chosen and where it is saved.
-        warnings.simplefilter("ignore")
-        traced = torch.jit.trace(model, example, strict=False, check_trace=False)
-        graph = openvino.convert_model(traced, example_input=example)
-    graph.reshape({graph.inputs[0]: [-1, size, size, 3]})
-    return graph
 
 
 def compile_graph(graph: Any, *, precision: str = "f32") -> Any:
@@ -122,7 +90,7 @@ def offered(
 
 def _compile(backbone: Backbone, sample: np.ndarray, path: Path) -> dict[str, OpenVINOEngine]:
     """Engines by precision, in order of preference; kept at `path`."""
-    graph = to_graph(backbone, backbone.preprocessing)
+    graph = network_graph(backbone)
     made = [OpenVINOEngine(compile_graph(graph, precision=precision), backbone.cuts) for precision in PRECISIONS]
     engines = {engine.name.partition("-")[2]: engine for engine in made}
     seconds = _seconds(engines, sample)

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from headstart.backbones import Transferred, load
-from headstart.backbones.graphs import compile_graph, to_graph
+from headstart.backbones.conversion import network_graph, with_head
+from headstart.backbones.graphs import compile_graph
 from headstart.bundle.check import FORMAT, FORMAT_OF_TASKS, config_digest, digest, read_config, verify
 from headstart.errors import InternalError
 from headstart.records import writing
@@ -24,23 +25,23 @@ PARITY = 1e-3
 
 
 class Probabilities(nn.Module):
-    """softmax of a model's logits, of several tasks that of each: what the exported graph gives.
+    """softmax of a head's logits, of several tasks that of each: what the exported graph gives.
 
     Parameters
     ----------
     sizes : classes of each task, whose logits stand side by side; empty of one task.
     """
 
-    def __init__(self, model: Transferred, sizes: Sequence[int] = ()) -> None:
+    def __init__(self, head: nn.Module, sizes: Sequence[int] = ()) -> None:
         super().__init__()
-        self.model = model
+        self.head = head
         self.sizes = list(sizes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, 3, h, w) normalised → (n, k)."""
+    def forward(self, z: Tensor) -> Tensor:
+        """(n, d) features → (n, k)."""
         if not self.sizes:
-            return torch.softmax(self.model(x), 1)
-        return torch.cat([torch.softmax(own, 1) for own in self.model(x).split(self.sizes, 1)], 1)
+            return torch.softmax(self.head(z), 1)
+        return torch.cat([torch.softmax(own, 1) for own in self.head(z).split(self.sizes, 1)], 1)
 
 
 def save(
@@ -74,7 +75,8 @@ def save(
     with writing(folder / "model.safetensors") as temporary:
         # One entry only: safetensors writes several in an order of its own each time, and the bytes would differ.
         save_file(state, temporary, metadata={"format": "pt"})
-    parity = _save_graph(folder, Probabilities(model, [len(labels) for _, labels in tasks]), sample)
+    shares = Probabilities(model.head, [len(labels) for _, labels in tasks])
+    parity = _save_graph(folder, model, shares, sample)
     names = ("model.safetensors", "graph.xml", "graph.bin")
     files = {n: {"bytes": (folder / n).stat().st_size, "sha256": digest(folder / n)} for n in names}
     config = _config(model, classes) | (_told(tasks) if tasks else {}) | about | {"files": files}
@@ -100,11 +102,10 @@ def rebuild(folder: Path) -> Transferred:
     return model.eval()
 
 
-def _save_graph(folder: Path, shares: Probabilities, sample: np.ndarray) -> float:
+def _save_graph(folder: Path, model: Transferred, shares: Probabilities, sample: np.ndarray) -> float:
     import openvino
 
-    preprocessing = shares.model.backbone.preprocessing
-    graph = to_graph(shares, preprocessing)
+    graph = with_head(network_graph(model.backbone, model.cuts), shares)
     with writing(folder / "graph.bin") as weights, writing(folder / "graph.xml") as description:
         # OpenVINO derives the name of the weights from that of the description.
         built = description.with_name(f".{description.name}.building.xml")
@@ -112,7 +113,7 @@ def _save_graph(folder: Path, shares: Probabilities, sample: np.ndarray) -> floa
         built.with_suffix(".bin").replace(weights)
         built.replace(description)
     with torch.inference_mode():
-        expected = shares(preprocessing.tensor(sample)).numpy()
+        expected = shares(model.features(model.backbone.preprocessing.tensor(sample))).numpy()
     got = compile_graph(openvino.Core().read_model(folder / "graph.xml"))(sample)[0]
     parity = float(np.abs(got - expected).max())
     if not parity <= PARITY:
