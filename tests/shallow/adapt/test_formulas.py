@@ -14,9 +14,9 @@ from headstart.shallow.adapt import pseudo_labels as adapt_by_pseudo_labels
 from headstart.shallow.adapt.transport import CLASSES, ENTROPY, FLOOR, INNER, ROUNDS, carried
 
 # The rooms' functions are named like their files.
-coral, density, kliep, kmm, subspace, tca, tradaboost, pseudo_labels = (
+coral, density, interior_point, kliep, kmm, subspace, tca, tradaboost, pseudo_labels = (
     import_module(f"headstart.shallow.adapt.{name}")
-    for name in "coral density kliep kmm subspace tca tradaboost pseudo_labels".split()
+    for name in "coral density interior_point kliep kmm subspace tca tradaboost pseudo_labels".split()
 )
 RNG = np.random.default_rng(0)
 X_S, X_T = RNG.normal(size=(40, 5)), RNG.normal(size=(30, 5)) @ np.diag([2, 1, 1, 0.5, 1]) + 0.7
@@ -55,6 +55,7 @@ def short_of_the_best(beta: np.ndarray, k_ss: np.ndarray, kappa: np.ndarray, sla
 
 RANDOM = np.random.default_rng(0)
 DECAY = 1 / np.arange(1, 31)
+WIDE = RANDOM.normal(size=(150, 30))
 DOMAINS = {
     "few directions, far": (RANDOM.normal(size=(200, 3)), RANDOM.normal(size=(80, 3)) + 3),
     "the mean is held": (RANDOM.normal(size=(300, 5)), RANDOM.normal(size=(120, 5)) + 4),
@@ -68,18 +69,41 @@ DOMAINS = {
 }
 
 
-@pytest.mark.parametrize("case", DOMAINS)
-def test_kernel_mean_matching_ends_at_the_optimum(case: str) -> None:
-    u_s, u_t = DOMAINS[case]
-    gamma = kmm.bandwidth(u_s, u_t)
+@pytest.mark.parametrize(("case", "scale"), [*((case, 1.0) for case in DOMAINS), ("the mean is held above", 3.0)])
+def test_kernel_mean_matching_ends_at_the_optimum(case: str, scale: float) -> None:
+    u_s, u_t = DOMAINS.get(case, (WIDE, 0.05 * WIDE[:60, ::-1]))
+    gamma = scale * kmm.bandwidth(u_s, u_t)
     k_ss, k_st = kmm.kernel(u_s, u_s, gamma), kmm.kernel(u_s, u_t, gamma)
     n = len(u_s)
     slack = min(kmm.LARGEST / np.sqrt(n), 0.99)
     found, gap = kmm.matched(k_ss, k_st)
     assert found.min() >= 0 and found.max() <= kmm.LARGEST + 1e-9 and abs(found.mean() - 1) <= slack + 1e-9
+    if "held" in case:
+        assert abs(found.mean() - 1) == pytest.approx(slack)
     # In the squared distance of the means, which no kernel of this kind takes above 4.
-    assert 0 <= gap <= 1e-12
-    assert short_of_the_best(found, k_ss, n * k_st.mean(axis=1), slack) * 2 / n**2 <= 1e-10
+    short = short_of_the_best(found, k_ss, n * k_st.mean(axis=1), slack) * 2 / n**2
+    assert 0 <= gap <= 1e-12 and short <= 1e-12
+    assert short_of_the_best(np.ones(n), k_ss, n * k_st.mean(axis=1), slack) * 2 / n**2 > 1e-6 or case == "one image"
+
+
+def test_what_is_left_is_that_of_a_linear_programme_where_steps_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    u_s, u_t = DOMAINS["the mean is held"]
+    k_ss, k_st = kmm.kernel(u_s, u_s, 0.1), kmm.kernel(u_s, u_t, 0.1)
+    n = len(u_s)
+    for steps in (1, 4, 8):
+        monkeypatch.setattr(interior_point, "STEPS", steps)
+        found, gap = kmm.matched(k_ss, k_st)
+        short = short_of_the_best(found, k_ss, n * k_st.mean(axis=1), kmm.LARGEST / np.sqrt(n))
+        assert gap > 1e-6 and gap == pytest.approx(short * 2 / n**2, rel=1e-6)
+
+
+def test_the_kernel_s_width_is_the_median_distance_of_what_differs() -> None:
+    rows = np.array([[0.0], [1.0], [3.0]])
+    assert kmm.bandwidth(rows, rows[:0]) == pytest.approx(1 / (2 * 4))
+    # The same image, but for the last bits.
+    again = np.concatenate([rows, np.zeros((40, 1)) + 1e-16])
+    assert kmm.bandwidth(again, rows[:0]) == pytest.approx(1 / (2 * 4))
+    assert kmm.bandwidth(rows[:1], rows[:1]) == 1
 
 
 def test_kernel_mean_matching_of_a_smooth_kernel_is_as_low_as_scipy_takes_it() -> None:
@@ -150,6 +174,43 @@ def test_kliep_of_many_centres_meets_the_condition_of_its_optimum() -> None:
     assert np.count_nonzero(shares > 1e-6) > 5
 
 
+def test_kliep_weighs_a_target_image_that_is_far_from_all_centres_like_any_other() -> None:
+    logs = np.array([[0.0, -1.0], [-1.0, -0.5], [-2000.0, -2001.5]])
+    found = kliep.fit_shares(logs)
+    best = minimize_scalar(
+        lambda share: -np.logaddexp(logs[:, 0] + np.log(share), logs[:, 1] + np.log1p(-share)).sum(),
+        bounds=(1e-9, 1 - 1e-9),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    assert found[0] == pytest.approx(best.x, abs=1e-6)
+
+
+def test_kliep_s_width_is_that_under_which_held_out_target_images_are_likeliest() -> None:
+    """By a transcription with plain kernels, whose widths differ in likelihood."""
+    rng = np.random.default_rng(3)
+    z_s, z_t = rng.normal(size=(90, 2)).astype("f4"), (0.7 * rng.normal(size=(40, 2)) + 0.6).astype("f4")
+    y = np.arange(90) % 2
+    shift = Shift(z_s, y, Few(z_s, y), z_t, 2, seed=4)
+    mixed = np.random.default_rng(4).permutation(40)
+    found = {}
+    for scale in (0.5, 1.0, 2.0, 4.0):
+        gamma = kmm.bandwidth(shift.u_s, shift.u_t) / scale**2
+        a = kmm.kernel(shift.u_t, shift.u_t[mixed], gamma)
+        b = kmm.kernel(shift.u_s, shift.u_t[mixed], gamma).mean(axis=0)
+        likelihood = []
+        for number in range(5):
+            held = mixed % 5 == number
+            shares = np.full(40, 1 / 40)
+            for _ in range(1000):
+                shares = shares * (a[~held] / b / (a[~held] / b @ shares)[:, None]).mean(axis=0)
+            likelihood.append(np.log(a[held] / b @ shares).mean())
+        found[gamma] = np.mean(likelihood)
+    ranked = sorted(found, key=found.__getitem__)
+    assert kliep.kliep(shift).recipe["gamma"] == pytest.approx(ranked[-1])
+    assert list(found).index(ranked[-1]) == 1, "neither the narrowest nor the widest"
+
+
 @pytest.mark.parametrize("apart", [0.5, 30.0, 1000.0])
 @pytest.mark.parametrize("copies", [1, 20])
 def test_kliep_and_matching_give_weights_where_all_kernels_are_nought(apart: float, copies: int) -> None:
@@ -190,6 +251,8 @@ def test_the_density_ratio_of_two_gaussians_is_found() -> None:
 def test_weights_are_capped_and_keep_their_mean() -> None:
     weights = density.capped(np.array([0.1, 0.2, 0.3, 100.0, 80.0, 0.4] * 20), 2.0)
     assert weights.max() == pytest.approx(2.0) and weights.mean() == pytest.approx(1)
+    alone = density.capped(np.array([80.0, *[0.0] * 79]))
+    assert alone.mean() == pytest.approx(1) and alone[0] == density.LARGEST
     assert density.effective(np.ones(7)) == 7
 
 

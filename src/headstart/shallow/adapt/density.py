@@ -67,16 +67,18 @@ def capped(weights: Doubles, largest: float = LARGEST) -> Doubles:
 
     >>> capped(np.array([1.0, 1.0, 98.0]), 2.0).tolist()
     [0.5, 0.5, 2.0]
+    >>> capped(np.array([0.0, 0.0, 3.0]), 2.0).tolist()
+    [0.5, 0.5, 2.0]
     """
     w = np.maximum(weights, 0.0) / max(float(weights.mean()), 1e-12)
     limit = min(largest, float(len(w)))
     over = np.zeros(len(w), dtype=bool)
     while (w[~over] > limit * (1 + 1e-9)).any():
         over |= w > limit
-        rest = w[~over].sum()
+        rest, left = w[~over].sum(), len(w) - limit * over.sum()
         w[over] = limit
-        # What is cut off goes to the others, in proportion, so that the mean stays one.
-        w[~over] *= (len(w) - limit * over.sum()) / rest if rest > 0 else 0.0
+        # What is cut off goes to the others, in proportion, so that the mean stays one; evenly where they have nothing.
+        w[~over] = w[~over] * (left / rest) if rest > 0 else left / max(1, np.count_nonzero(~over))
     return w
 
 

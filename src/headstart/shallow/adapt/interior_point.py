@@ -12,24 +12,26 @@ STEPS = 100
 INWARDS = 0.995
 """Of the way to the nearest bound."""
 DAMPING = 1e-15
+"""Beside n times the trace: what rounding may make of an eigenvalue that is nought."""
 
 
 def least(
     h: Doubles, c: Doubles, *, top: float, total: tuple[float, float], start: float, tolerance: float = 1e-12
 ) -> tuple[Doubles, float]:
-    """Argmin ½ xᵀHx − cᵀx over 0 ≤ x ≤ top with low ≤ Σ x ≤ high, and what its value may be above the least.
+    """Argmin ½ xᵀHx − cᵀx over 0 ≤ x ≤ top with low ≤ Σ x ≤ high, and what its value is above the least at most.
 
     The sum t is one more unknown: then all bounds are of one kind, and Σ x = t is the only equation. A predictor and
     a corrector a step, which share a factorisation: Mehrotra, *On the implementation of a primal-dual interior point
-    method*, SIAM J. Optim. 1992, as in Nocedal & Wright, *Numerical Optimization*, section 16.6. H may be singular:
-    what damps the steps is not in the conditions that they end by.
+    method*, SIAM J. Optim. 1992, as in Nocedal & Wright, *Numerical Optimization*, section 16.6. H may be
+    singular: the damping is in the steps, not in the test that ends them. What is left at most is how much lower the
+    tangent at x gets within the bounds (Frank & Wolfe 1956), whatever ended the steps.
 
     Parameters
     ----------
-    h, c : symmetric, without negative eigenvalues, ``(n, n)``, and ``(n,)``.
+    h, c : symmetric, without negative eigenvalues, ``(n, n)``, and ``(n,)``; H x and c of the order of n at most.
     top, total : the largest x, and the bounds (low, high) of its sum.
     start : each x to begin with; 0 < start < top and low < n start < high.
-    tolerance : ends when the gap, and what is left of any slope, are at most n times this.
+    tolerance : ends when room × pressure, and what is left of any slope, are at most n times this.
 
     Examples
     --------
@@ -58,7 +60,16 @@ def least(
         share = INWARDS * min(_reach(room, d_room), _reach(press, d_press))
         x, price = x + share * d_x, price + share * d_price
         room, press = room + share * d_room, press + share * d_press
-    return x[:n], gap
+    x = np.clip(x[:n], 0.0, top)
+    slope = h @ x - c[:n]
+    return x, max(0.0, float(slope @ x) - _lowest(slope, top=top, total=total))
+
+
+def _lowest(slope: Doubles, *, top: float, total: tuple[float, float]) -> float:
+    """Min slope · y over 0 ≤ y ≤ top with low ≤ Σ y ≤ high: what slopes down most is filled first."""
+    ascending = np.sort(slope)
+    wanted = np.clip(top * np.count_nonzero(slope < 0), *total)
+    return float(ascending @ np.clip(wanted - top * np.arange(len(slope)), 0.0, top))
 
 
 class _Newton:

@@ -12,9 +12,11 @@ from headstart.shallow.linear import Doubles
 from headstart.shallow.threads import one_thread
 
 LARGEST = 10.0
-"""B: what an image may count for."""
+"""B: what an image may count for, before weights are scaled to a mean of one."""
 MOST = 0.99
 """What the mean may be off by, where B/√n is more: weights that are all nought would be no weights."""
+SAME = 1e-20
+"""Squared distance, beside the largest squared length, below which two rows are one."""
 
 
 def kernel_mean_matching(shift: Shift) -> Adapted:
@@ -66,4 +68,6 @@ def bandwidth(a: Doubles, b: Doubles, *, most: int = 500) -> float:
     rows = np.concatenate([x[np.linspace(0, len(x) - 1, min(most, len(x))).astype(int)] for x in (a, b)])
     distances = cdist(rows, rows, "sqeuclidean")
     apart = distances[np.triu_indices(len(rows), 1)]
-    return 1.0 / (2 * float(np.median(apart[apart > 0]))) if apart.any() else 1.0
+    # Rows of the same image may differ in their last bits.
+    differ = apart > SAME * max(float(np.square(rows).sum(axis=1).max()), np.finfo(float).tiny)
+    return 1.0 / (2 * float(np.median(apart[differ]))) if differ.any() else 1.0
