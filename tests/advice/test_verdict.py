@@ -191,6 +191,23 @@ def test_reasons_say_what_they_rest_on(name: str, sentence: str) -> None:
     assert sentence in reasons(name)
 
 
+@pytest.mark.parametrize(("control", "untried"), [("scratch", False), ("frozen_random", True)])
+def test_that_scratch_was_not_tried_is_told_whatever_random_features_show(control: str, untried: bool) -> None:
+    verdict = Case({"probe": 0.9, control: 0.6}, {}, HELPS).decide()
+    assert verdict.transfer == "helps"
+    assert any("Training from scratch was not tried" in reason for reason in verdict.reasons) is untried
+
+
+@pytest.mark.parametrize(("value", "interval", "told"), [(0.83, (-0.08, 0.02), True), (0.79, (-0.02, 0.08), False)])
+def test_a_control_that_did_better_by_chance_or_not_is_named(
+    value: float, interval: tuple[float, float], told: bool
+) -> None:
+    verdict = Case({"probe": 0.8, "scratch": value}, {}, interval).decide()
+    assert verdict.transfer == "cannot_tell" and verdict.chosen == "probe"
+    said = f"That control did better here: to {WHAT['scratch']} may do as well."
+    assert (said in verdict.reasons) is told
+
+
 def test_how_many_images_would_decide() -> None:
     # Half an interval of 5 points must shrink to the 3.5 by which the difference exceeds the margin: n × (5 / 3.5)².
     said = reasons("seems better and is not shown to be")

@@ -1,6 +1,7 @@
 """What the command line prints, read from a console that records it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,15 @@ def test_the_verdict(journal: Journal) -> None:
     assert "Freeze the backbone" in text
     assert "Transfer helps." in text and "– Labels: 1,200 images" in text
     assert "over 327 images, read once." in text
+
+
+def test_a_verdict_beside_random_features_alone_says_so(journal: Journal) -> None:
+    record = one(journal, "verdict")
+    compared = [pair for pair in record.detail["comparisons"] if "scratch" not in (pair["a"], pair["b"])]
+    alone = replace(record, detail=record.detail | {"comparisons": compared})
+    assert "Transfer helps beside random features; training from scratch was not tried." in printed(
+        terminal.verdict_panel(alone)
+    )
 
 
 def test_what_was_spent(journal: Journal) -> None:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from headstart.advice.plan import FOLDS
+from headstart.backbones import Backbone
 from headstart.errors import DataError, OptionError, RunError, StorageError
 from headstart.records import Journal, Record
 from headstart.report import explain
@@ -410,25 +411,41 @@ def test_a_rate_that_is_found_scales_the_recipe_and_is_told(small_fit: Fit, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "stage", ["the learning rate, for ", "gradients, for ", ""], ids=["in the sweep", "in the gradients", "in training"]
-)
-def test_what_was_found_is_found_again_when_a_run_goes_on(small_fit: Fit, tmp_path: Path, stage: str) -> None:
-    at = stage + TABLE["surgical"].title
+def test_what_was_found_is_found_again_when_a_run_goes_on(small_fit: Fit, tmp_path: Path) -> None:
+    whole = small_fit(tmp_path / "whole", strategy="surgical", rate="find").folder
+    for stage in ("the learning rate, for ", "gradients, for ", ""):
+        at, folder = stage + TABLE["surgical"].title, tmp_path / f"broken {stage}"
 
+        def stop(where: str, done: int, total: int, at: str = at) -> None:
+            if where == at and done == min(total, 9):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            small_fit(folder, strategy="surgical", rate="find", progress=stop)
+        broken = small_fit(folder, strategy="surgical", rate="find").folder
+        one, other = (journal(run).get("candidate/surgical") for run in (whole, broken))
+        assert one is not None and other is not None
+        assert one.detail == other.detail and one.recipe == other.recipe and one.metrics == other.metrics
+        name = "work/surgical-predictions.safetensors"
+        assert (whole / name).read_bytes() == (broken / name).read_bytes()
+
+
+def test_a_run_does_not_go_on_with_a_network_that_has_changed(
+    small_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stop(where: str, done: int, total: int) -> None:
-        if where == at and done == min(total, 9):
+        if where == TABLE["last_block"].title:
             raise KeyboardInterrupt
 
-    whole = small_fit(tmp_path / "whole", strategy="surgical", rate="find").folder
     with pytest.raises(KeyboardInterrupt):
-        small_fit(tmp_path / "broken", strategy="surgical", rate="find", progress=stop)
-    broken = small_fit(tmp_path / "broken", strategy="surgical", rate="find").folder
-    one, other = (journal(run).get("candidate/surgical") for run in (whole, broken))
-    assert one is not None and other is not None
-    assert one.detail == other.detail and one.recipe == other.recipe and one.metrics == other.metrics
-    name = "work/surgical-predictions.safetensors"
-    assert (whole / name).read_bytes() == (broken / name).read_bytes()
+        small_fit(tmp_path / "run", strategy="last_block", progress=stop)
+    written = (tmp_path / "run" / "records.jsonl").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Backbone, "fingerprint", lambda self, cut="top": "0" * 32)
+        with pytest.raises(RunError, match="has changed since the run in"):
+            small_fit(tmp_path / "run", strategy="last_block")
+    assert (tmp_path / "run" / "records.jsonl").read_bytes() == written
+    assert small_fit(tmp_path / "run", strategy="last_block").records.get("verdict") is not None
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.data.batches import Augmentation
+from headstart.errors import RunError
 from headstart.training import Curve, Recipe, Scores
 from headstart.training.curve import losers, stop
 from headstart.training.loop import make_optimizer, rate
@@ -229,6 +230,25 @@ def test_a_resumed_training_ends_with_the_same_bits(
     assert seen[0] == (epoch - 1) * len(toy.fit) + 1, "finished epochs are not trained again"
     assert same(weights(model), expected)
     assert same_curve(resumed.to_json(), curve)
+
+
+def test_a_training_does_not_go_on_above_other_frozen_weights(toy: Any, tmp_path: Path) -> None:
+    def kill(done: int, planned: int) -> None:
+        if done == len(toy.fit) + 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        toy.train(toy.model(frozen="blocks.1"), RECIPE, tmp_path / "c", progress=kill)
+    written = (tmp_path / "c").read_bytes()
+    other = toy.model(frozen="blocks.1")
+    # The last bit of one number.
+    frozen = next(t for t in other.fixed_state().values() if t.dim() == 1)
+    frozen.data.view(torch.int32)[0] ^= 1
+    with pytest.raises(RunError, match="frozen weights of the network have changed"):
+        toy.train(other, RECIPE, tmp_path / "c")
+    assert (tmp_path / "c").read_bytes() == written
+    curve = toy.train(toy.model(frozen="blocks.1"), RECIPE, tmp_path / "c")
+    assert len(curve.points) > 2
 
 
 def test_a_finished_training_is_not_repeated(toy: Any, tmp_path: Path) -> None:

@@ -135,6 +135,12 @@ def difference(verdict: Record | None, strategy: str, reference: str) -> Paired 
     return None
 
 
+def untried(verdict: Record) -> bool:
+    """Whether what transfer brings was compared with random features alone."""
+    compared = {name for found in verdict.detail.get("comparisons") or [] for name in (found.get("a"), found.get("b"))}
+    return "frozen_random" in compared and "scratch" not in compared
+
+
 def _minus(value: float | None) -> float | None:
     return None if value is None else -value
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from headstart.records import Record
 from headstart.report import wording
 from headstart.report.comparison import sentences
-from headstart.report.reading import difference, total
+from headstart.report.reading import difference, total, untried
 
 BAR = 20
 """Characters of a bar for a share of one."""
@@ -163,7 +163,8 @@ def verdict_lines(
     lines += [_said(f"– {reason}") for reason in [*(detail.get("reasons") or []), *(detail.get("why") or [])]]
     word = str(detail.get("transfer") or "")
     if word in wording.TRANSFER:
-        lines.append(_said(wording.TRANSFER[word] + ".", TONE[word]))
+        beside = f" beside random features; {wording.UNTRIED}" if untried(record) else ""
+        lines.append(_said(f"{wording.TRANSFER[word]}{beside}.", TONE[word]))
     if test_record is not None:
         images = wording.plural(test_record.metrics.get("n") or 0, "image")
         lines.append(_said(f"Test: {wording.estimate(test_record.metrics)} over {images}, read once."))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from headstart.backbones import Backbone
 from headstart.data import folds
+from headstart.errors import RunError
 from headstart.evidence import interval
 from headstart.features import Features, extract
 from headstart.records import Record
@@ -171,8 +172,16 @@ def timed_probe(
     """The unit of work ``probe/<backbone>``: features, heads and their records, those of the cuts first.
 
     Fitting the heads again on resuming costs seconds and keeps live objects out of the records.
+
+    Raises
+    ------
+    RunError : the network's weights have changed since the run was started.
     """
     started = time.perf_counter()
+    before = context.journal.get(f"probe/{backbone.name}")
+    if before is not None and before.detail.get("fingerprint", "") not in ("", backbone.fingerprint("top")):
+        fact = f"{backbone.name} has changed since the run in {context.folder} was started."
+        raise RunError(fact, "Choose another --out for the changed network, or put the old one back.")
     features = features_of(context, prepared, backbone)
     extracted = time.perf_counter() - started
     name, of = backbone.name, len(indices)

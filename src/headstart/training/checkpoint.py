@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from headstart.backbones import Transferred
-from headstart.errors import InternalError
+from headstart.errors import InternalError, RunError
 from headstart.records.arrays import read_arrays, write_arrays
 from headstart.training.curve import Curve
 
@@ -44,10 +44,12 @@ def save(
     best: State,
     optimizer: torch.optim.Optimizer,
     curve: Curve,
+    fixed: str,
 ) -> None:
     """Write the state after an epoch; an interrupted training goes on from it with the same bits.
 
-    `beside` is the objective's own state; `best` is the model's state that is to be handed back.
+    `beside` is the objective's own state; `best` is the model's state that is to be handed back; `fixed` is the
+    digest of what never moves, of which a checkpoint holds no copy.
     """
     tensors = {f"model.{name}": tensor.detach() for name, tensor in model.moving_state().items()}
     tensors |= {f"beside.{name}": tensor.detach() for name, tensor in beside.items()}
@@ -56,15 +58,26 @@ def save(
         tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
     arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
     arrays |= {f"curve.{name}": losses for name, losses in curve.arrays().items()}
-    write_arrays(path, arrays, about=json.dumps(curve.to_json()))
+    write_arrays(path, arrays, about=json.dumps(curve.to_json() | {"fixed": fixed}))
 
 
-def resume(model: Transferred, optimizer: torch.optim.Optimizer, path: Path, *, beside: Own) -> tuple[Curve, State]:
-    """Curve and best state so far; both empty where there is no (whole) checkpoint."""
+def resume(
+    model: Transferred, optimizer: torch.optim.Optimizer, path: Path, *, beside: Own, fixed: str
+) -> tuple[Curve, State]:
+    """Curve and best state so far; both empty where there is no (whole) checkpoint.
+
+    Raises
+    ------
+    RunError : what never moves is not, bit for bit, what the training began with.
+    """
     found = read_arrays(path)
     if found is None:
         return Curve(), {}
     saved = json.loads(found[1])
+    # An earlier version of headstart wrote no digest.
+    if saved.get("fixed", fixed) != fixed:
+        fact = f"The frozen weights of the network have changed since the training in {path} was begun."
+        raise RunError(fact, "Choose another --out for the changed network, or put the old one back.")
     parts: dict[str, State] = {"model": {}, "beside": {}, "best": {}, "optimizer": {}}
     losses = {}
     for name, array in found[0].items():

@@ -121,11 +121,13 @@ class _Running(Generic[B]):
         self.trial, self.model = trial, trial.model
         self._objective, self._evaluate = objective, evaluate
         self._device = next(self.model.parameters()).device
-        self._fixed = self.model.fixed_digest()
+        self._fixed = self._never_moves = self.model.fixed_digest()
         self._beside = own_parameters(objective)
         self._optimizer = make_optimizer(self.model, trial.recipe, beside=self._beside)
         state = own_state(objective)
-        self.curve, self._best = resume(self.model, self._optimizer, trial.checkpoint, beside=state)
+        self.curve, self._best = resume(
+            self.model, self._optimizer, trial.checkpoint, beside=state, fixed=self._never_moves
+        )
         if not self.curve.points:
             self.curve.add(0, math.nan, evaluate(self.model))
             self._best = copy_of(self.model)
@@ -177,6 +179,7 @@ class _Running(Generic[B]):
             best=self._best,
             optimizer=self._optimizer,
             curve=self.curve,
+            fixed=self._never_moves,
         )
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headstart.report import wording
-from headstart.report.reading import Run, block_of, difference, total
+from headstart.report.reading import Run, block_of, difference, total, untried
 
 
 def section(run: Run) -> dict[str, Any]:
@@ -86,7 +86,8 @@ def _transfer(run: Run) -> dict[str, Any] | None:
     if word not in wording.TRANSFER:
         return None
     against = [pair for control in wording.CONTROLS if (pair := _against(run, control))]
-    return {"word": word, "title": wording.TRANSFER[word], "against": against}
+    note = f"{wording.UNTRIED[0].upper()}{wording.UNTRIED[1:]}" if run.verdict and untried(run.verdict) else ""
+    return {"word": word, "title": wording.TRANSFER[word], "against": against, "note": note}
 
 
 def _against(run: Run, control: str) -> dict[str, str] | None:
