@@ -48,6 +48,7 @@ browser:
 		echo "That failed. Browser tests need Chromium and its driver (Debian: chromium chromium-driver)."
 
 docs: $(VENV)/.dev ## build the documentation into site/
+	$(BIN)/python docs/tables.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/.bench ## run the benchmarks

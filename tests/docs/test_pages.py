@@ -6,6 +6,7 @@ import ast
 import inspect
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -136,6 +137,13 @@ def test_every_command_and_option_is_documented(command: str, root: Path) -> Non
 @pytest.mark.parametrize("name", sorted({*TABLE, *FAMILIES}))
 def test_every_strategy_is_documented(name: str, root: Path) -> None:
     assert f"| `{name}` |" in (root / "docs/command-line.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_strategies_on_its_page_is_that_of_the_program(root: Path) -> None:
+    page = (root / "docs/freezing.md").read_text(encoding="utf-8")
+    tables = runpy.run_path(str(root / "docs/tables.py"))
+    assert tables["filled"](page) == page, "python docs/tables.py writes it"
+    assert tables["filled"](page.replace("as `all` (BitFit)", "by magic")) == page
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)

@@ -28,6 +28,18 @@ from headstart.training import (
 Frozen = Literal["everything", "all but the last blocks", "the lower half", "all but one block", "nothing"]
 
 
+_MOVES: dict[str, str] = {
+    "biases": "biases",
+    "norms": "weights and biases of norms",
+    "adapters": "low-rank adapters beside the weights",
+    "decomposed": "low-rank adapters beside the weights, a magnitude for every output",
+    "all but the last blocks": "the last block and the head",
+    "the lower half": "the upper half and the head",
+    "all but one block": "one block and the head",
+    "nothing": "everything",
+}
+
+
 @dataclass(frozen=True)
 class Strategy:
     """One way to transfer (or, as a control, not to).
@@ -36,6 +48,7 @@ class Strategy:
     ----------
     name : how users and records name it.
     title : the same in words, to stand in a sentence.
+    how : what is particular to it, for the documentation.
     frozen : which part of the network stays as it is.
     pretrained : whether the network starts from the source's weights, or from random ones.
     recipe : (training images, epochs) → `Recipe`; None where only a head is fitted.
@@ -52,6 +65,7 @@ class Strategy:
     pretrained: bool
     recipe: Callable[..., Recipe] | None
     paper: str = ""
+    how: str = ""
     only: Only = ""
     penalty: Callable[[Start], Penalty] | None = None
     needs_classifier: bool = False
@@ -61,6 +75,17 @@ class Strategy:
     def control(self) -> bool:
         """Controls transfer nothing: what transfer brings is measured against them."""
         return not self.pretrained
+
+    @property
+    def moves(self) -> str:
+        """What trains, in words."""
+        if not self.trains:
+            return "a head"
+        if self.only:
+            return f"{_MOVES[self.only]}, and the head"
+        if self.blocks > 1:
+            return f"the last {self.blocks} blocks and the head"
+        return _MOVES[self.frozen]
 
     @property
     def at_hand(self) -> bool:
@@ -117,7 +142,14 @@ class Table(Mapping[str, Strategy]):
 
 TABLE = Table(
     (
-        Strategy("probe", "the frozen network", "everything", True, None),
+        Strategy(
+            "probe",
+            "the frozen network",
+            "everything",
+            True,
+            None,
+            how="in closed form, on stored features of one cut or several",
+        ),
         Strategy(
             "last_block",
             "fine-tuning the last block",
@@ -126,8 +158,17 @@ TABLE = Table(
             finetune,
             "Kumar et al. 2022",
             blocks=1,
+            how="head first, then all of it at one rate (LP-FT)",
         ),
-        Strategy("upper_half", "fine-tuning the upper half", "the lower half", True, finetune, "Kumar et al. 2022"),
+        Strategy(
+            "upper_half",
+            "fine-tuning the upper half",
+            "the lower half",
+            True,
+            finetune,
+            "Kumar et al. 2022",
+            how="as `last_block`",
+        ),
         Strategy(
             "biases",
             "fine-tuning the biases",
@@ -136,9 +177,17 @@ TABLE = Table(
             finetune,
             "Ben Zaken, Goldberg & Ravfogel 2022",
             only="biases",
+            how="as `all` (BitFit)",
         ),
         Strategy(
-            "norms", "fine-tuning the norms", "nothing", True, finetune, "Frankle, Schwab & Morcos 2021", only="norms"
+            "norms",
+            "fine-tuning the norms",
+            "nothing",
+            True,
+            finetune,
+            "Frankle, Schwab & Morcos 2021",
+            only="norms",
+            how="as `all`",
         ),
         Strategy(
             "surgical",
@@ -147,6 +196,7 @@ TABLE = Table(
             True,
             finetune,
             "Lee et al. 2022",
+            how="as `all`; the block with the largest ‖∇L‖ / ‖θ‖ before training",
         ),
         Strategy(
             "lora",
@@ -156,6 +206,7 @@ TABLE = Table(
             low_rank,
             "Hu et al. 2022",
             only="adapters",
+            how="as `all`, at twice the rate; merged into the weights afterwards",
         ),
         Strategy(
             "dora",
@@ -165,12 +216,43 @@ TABLE = Table(
             decomposed,
             "Liu et al. 2024",
             only="decomposed",
+            how="as `lora`, without decay",
         ),
-        Strategy("gradual", "unfreezing gradually", "nothing", True, gradual, "Howard & Ruder 2018"),
-        Strategy("by_layer", "fine-tuning at rates by layer", "nothing", True, by_layer, "Howard & Ruder 2018"),
-        Strategy("all", "fine-tuning everything", "nothing", True, finetune, "Kumar et al. 2022"),
         Strategy(
-            "unsmoothed", "fine-tuning without label smoothing", "nothing", True, unsmoothed, "Szegedy et al. 2016"
+            "gradual",
+            "unfreezing gradually",
+            "nothing",
+            True,
+            gradual,
+            "Howard & Ruder 2018",
+            how="the top first; one block after the other is unfrozen over the first half of the epochs",
+        ),
+        Strategy(
+            "by_layer",
+            "fine-tuning at rates by layer",
+            "nothing",
+            True,
+            by_layer,
+            "Howard & Ruder 2018",
+            how="rates fall by a quarter from each block to the one below it",
+        ),
+        Strategy(
+            "all",
+            "fine-tuning everything",
+            "nothing",
+            True,
+            finetune,
+            "Kumar et al. 2022",
+            how="as `last_block`",
+        ),
+        Strategy(
+            "unsmoothed",
+            "fine-tuning without label smoothing",
+            "nothing",
+            True,
+            unsmoothed,
+            "Szegedy et al. 2016",
+            how="as `all`, whose labels are smoothed by 0.1",
         ),
         Strategy(
             "l2sp",
@@ -180,6 +262,7 @@ TABLE = Table(
             towards_source,
             "Li, Grandvalet & Davoine 2018",
             penalty=_l2sp,
+            how="+ α/2 ‖w − w⁰‖² towards the source, + β/2 ‖v‖² of the head, no decay",
         ),
         Strategy(
             "bss",
@@ -189,8 +272,17 @@ TABLE = Table(
             finetune,
             "Chen et al. 2019",
             penalty=_bss,
+            how="+ η σ²: the smallest singular value of a batch's features is lowered",
         ),
-        Strategy("mixup", "fine-tuning on mixed pairs", "nothing", True, mixed, "Zhang et al. 2018"),
+        Strategy(
+            "mixup",
+            "fine-tuning on mixed pairs",
+            "nothing",
+            True,
+            mixed,
+            "Zhang et al. 2018",
+            how="on mixed pairs of images and labels",
+        ),
         Strategy(
             "cotuning",
             "fine-tuning beside the source's own task (Co-Tuning)",
@@ -200,6 +292,7 @@ TABLE = Table(
             "You et al. 2020",
             penalty=CoTuning,
             needs_classifier=True,
+            how="+ λ × the source's loss, on what its classes say of the target's; its classifier trains beside it",
         ),
         Strategy(
             "delta",
@@ -209,9 +302,24 @@ TABLE = Table(
             finetune,
             "Li et al. 2019",
             penalty=_delta,
+            how="+ α/2 × the squared distance of feature maps from the source's, by their size (equal weights)",
         ),
-        Strategy("frozen_random", "a frozen random network", "everything", False, None),
-        Strategy("scratch", "training from scratch", "nothing", False, scratch),
+        Strategy(
+            "frozen_random",
+            "a frozen random network",
+            "everything",
+            False,
+            None,
+            how="a control, on features of random weights",
+        ),
+        Strategy(
+            "scratch",
+            "training from scratch",
+            "nothing",
+            False,
+            scratch,
+            how="a control, from random weights",
+        ),
     )
 )
 
