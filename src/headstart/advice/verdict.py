@@ -53,6 +53,7 @@ class Verdict:
     kind : freeze, finetune, train_all, no_transfer, cannot_tell.
     chosen, best : strategies; `best` has the highest value, `chosen` is handed back.
     transfer : what transfer brings against the best control.
+    doubted : the cheaper strategy that may do as well, where that cannot be told; empty elsewhere.
     """
 
     kind: Kind
@@ -61,6 +62,7 @@ class Verdict:
     chosen: str
     best: str
     transfer: Transfer
+    doubted: str = ""
 
 
 def decide(
@@ -118,7 +120,8 @@ def decide(
             f"Cannot tell whether it pays to {best.what}: {_points(difference)} over {TABLE[doubted.strategy].title}. "
             f"{what} what you get; to {doubted.what} may do as well."
         )
-        return Verdict("cannot_tell", sentence, tuple(reasons), chosen.strategy, best.strategy, transfer)
+        named = (chosen.strategy, best.strategy, transfer, doubted.strategy)
+        return Verdict("cannot_tell", sentence, tuple(reasons), *named)
     sentence = f"{_capital(chosen.what)}: {_because(transferred, chosen, best, to_best=to_best, margin=margin)}."
     return Verdict(_kind(chosen.strategy), sentence, tuple(reasons), chosen.strategy, best.strategy, transfer)
 
