@@ -24,7 +24,7 @@ def test_labels_are_counted_by_class_beside_what_is_fitted_to_them() -> None:
     ("low", "high", "says"),
     [
         (0.20, 0.30, "+25.0 points (90% interval +20.0 to +30.0); what it learned on its own images holds on these."),
-        (-0.30, 0.004, "these images are far from what it learned on."),
+        (-0.30, 0.004, "what it learned on its own images does not hold on these, or was little."),
         (-0.01, 0.06, "it is not shown that what it learned on its own images holds on these."),
         (None, None, "(no interval)."),
     ],

@@ -64,7 +64,7 @@ def _domain(facts: Facts, margin: float) -> str:
     if found.low > margin:
         held = "what it learned on its own images holds on these"
     elif found.high < margin:
-        held = "these images are far from what it learned on"
+        held = "what it learned on its own images does not hold on these, or was little"
     else:
         held = "it is not shown that what it learned on its own images holds on these"
     return f"Domain: the source's features against random ones of the same network: {value}; {held}."
