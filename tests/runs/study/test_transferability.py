@@ -171,9 +171,9 @@ def test_effects_are_differences_to_the_base_of_the_same_half_seed_and_labels(do
 
 @pytest.mark.slow
 def test_a_stopped_study_goes_on_and_ends_with_the_same_table(
-    done: TransferabilityStudy, _digits: Path, tmp_path: Path
+    small: TransferabilityStudy, _digits: Path, tmp_path: Path
 ) -> None:
-    stops = ["halves/names/1", "trial/0.001", "cell/random/1/B/0/0/base", "cell/names/0/B/0/4/AnB+"]
+    stops = ["halves/random/0", "trial/0.001", "cell/random/0/B/0/0/base", "cell/random/0/B/0/4/AnB+"]
 
     def stop(record: Record) -> None:
         if stops and record.key == stops[0]:
@@ -182,13 +182,13 @@ def test_a_stopped_study_goes_on_and_ends_with_the_same_table(
 
     while stops:
         with pytest.raises(KeyboardInterrupt):
-            study.transferability(_digits, tmp_path / "run", on_record=stop, **ASKED)
-    resumed = study.transferability(_digits, tmp_path / "run", **ASKED)
-    told = [_measured(one) for one in (done, resumed)]
+            study.transferability(_digits, tmp_path / "run", on_record=stop, **SMALL)
+    resumed = study.transferability(_digits, tmp_path / "run", **SMALL)
+    told = [_measured(one) for one in (small, resumed)]
     assert told[0] == told[1]
-    with pytest.raises(RunError, match="seeds: 2 there, 3 now"):
-        study.transferability(_digits, tmp_path / "run", **(ASKED | {"seeds": 3}))
-    assert study.transferability(_digits, tmp_path / "run", **(ASKED | {"jobs": 2})).sentence == done.sentence
+    with pytest.raises(RunError, match="seeds: 1 there, 3 now"):
+        study.transferability(_digits, tmp_path / "run", **(SMALL | {"seeds": 3}))
+    assert study.transferability(_digits, tmp_path / "run", **(SMALL | {"jobs": 2})).sentence == small.sentence
 
 
 @pytest.mark.slow
