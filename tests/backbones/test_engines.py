@@ -343,14 +343,24 @@ def test_a_network_is_converted_once_as_long_as_it_is_the_same(shared: Load, mon
     assert relative_error(trained, {cut: expected[cut] for cut in cuts}) < 1e-3
 
 
-@pytest.mark.parametrize("cuts", [("top",), ("layer2", "top"), ("layer3", "layer1")])
-def test_a_head_stands_on_the_features_side_by_side(shared: Load, cuts: tuple[str, ...]) -> None:
-    backbone = shared("test_resnet")
-    head = torch.nn.Linear(sum(backbone.widths[cut] for cut in cuts), 3)
+@pytest.mark.parametrize(
+    ("name", "cuts"),
+    [
+        ("test_resnet", ("top",)),
+        ("test_resnet", ("layer2", "top")),
+        ("test_resnet", ("layer3", "layer1")),
+        # Its graph does not know how wide its features are.
+        ("pvt_v2_b0", ("top", "stages.1")),
+    ],
+)
+def test_a_head_stands_on_the_features_side_by_side(shared: Load, name: str, cuts: tuple[str, ...]) -> None:
+    backbone = shared(name)
+    width = sum(backbone.widths[cut] for cut in cuts)
+    head = torch.nn.Linear(width, 3)
     pooled = EagerEngine(backbone, CPU)(PIXELS)
     with torch.no_grad():
         expected = head(torch.from_numpy(np.concatenate([pooled[cut] for cut in cuts], 1))).numpy()
-    graph = compile_graph(with_head(conversion.network_graph(backbone, cuts), head))
+    graph = compile_graph(with_head(conversion.network_graph(backbone, cuts), head, width=width))
     assert np.allclose(graph(PIXELS)[0], expected, atol=1e-4)
     assert len(graph(PIXELS[:1])[0]) == 1
 

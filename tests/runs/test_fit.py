@@ -430,11 +430,12 @@ def test_what_was_found_is_found_again_when_a_run_goes_on(small_fit: Fit, tmp_pa
         assert (whole / name).read_bytes() == (broken / name).read_bytes()
 
 
+@pytest.mark.parametrize("stage", ["heads on random/test_resnet", TABLE["last_block"].title])
 def test_a_run_does_not_go_on_with_a_network_that_has_changed(
-    small_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     def stop(where: str, done: int, total: int) -> None:
-        if where == TABLE["last_block"].title:
+        if where == stage:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -210,9 +210,7 @@ def _about_controls(
         control = next(c for c in controls if c.strategy == difference.b)
         reasons.append(f"That control did better here: to {control.what} may do as well.")
     if all(c.strategy != "scratch" for c in controls):
-        reasons.append(
-            "Training from scratch was not tried, and may do as well: random features are the weaker control."
-        )
+        reasons.append("Training from scratch was not tried: random features are the weaker control.")
     if any(c.strategy == "scratch" and c.still_improving for c in controls):
         shown = (
             ": transfer is shown to be faster within this budget, not better for ever" if transfer == "helps" else ""

@@ -60,6 +60,7 @@ def network_graph(backbone: Backbone, cuts: Sequence[str] = ()) -> Any:
     wanted = {cut: fingerprints[cut] for cut in cuts or backbone.cuts}
     found = _converted
     if found is None or not wanted.items() <= found.fingerprints.items():
+        found = _converted = None  # lest two are held while a third is made
         # A graph shares its constants with the module that it was made of, which must not be trained afterwards.
         module = copy.deepcopy(backbone)
         graph = to_graph(module, backbone.preprocessing)
@@ -81,19 +82,19 @@ class _Converted:
 _converted: _Converted | None = None
 
 
-def with_head(graph: Any, head: nn.Module) -> Any:
+def with_head(graph: Any, head: nn.Module, *, width: int) -> Any:
     """The graph of `network_graph` with a module on top, which takes all its features side by side.
 
     Parameters
     ----------
     head : (n, d) → (n, k).
+    width : d, which a graph need not know of itself.
     """
     import openvino
     from openvino import opset13
 
     features = [output.node.input_value(0) for output in graph.outputs]
     joined = opset13.concat(features, 1).output(0) if len(features) > 1 else features[0]
-    width = sum(feature.get_partial_shape()[1].get_length() for feature in features)
     above = _traced(head, torch.zeros(2, width))
     above.reshape({above.inputs[0]: [-1, width]})
     for use in above.inputs[0].get_target_inputs():

@@ -105,7 +105,8 @@ def rebuild(folder: Path) -> Transferred:
 def _save_graph(folder: Path, model: Transferred, shares: Probabilities, sample: np.ndarray) -> float:
     import openvino
 
-    graph = with_head(network_graph(model.backbone, model.cuts), shares)
+    width = sum(model.backbone.widths[cut] for cut in model.cuts)
+    graph = with_head(network_graph(model.backbone, model.cuts), shares, width=width)
     with writing(folder / "graph.bin") as weights, writing(folder / "graph.xml") as description:
         # OpenVINO derives the name of the weights from that of the description.
         built = description.with_name(f".{description.name}.building.xml")

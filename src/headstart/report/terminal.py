@@ -163,7 +163,7 @@ def verdict_lines(
     lines += [_said(f"– {reason}") for reason in [*(detail.get("reasons") or []), *(detail.get("why") or [])]]
     word = str(detail.get("transfer") or "")
     if word in wording.TRANSFER:
-        beside = f" beside random features; {wording.UNTRIED}" if untried(record) else ""
+        beside = " beside random features" if untried(record) else ""
         lines.append(_said(f"{wording.TRANSFER[word]}{beside}.", TONE[word]))
     if test_record is not None:
         images = wording.plural(test_record.metrics.get("n") or 0, "image")

@@ -53,9 +53,6 @@ TRANSFER = {
     "cannot_tell": "Whether transfer helps cannot be told",
 }
 
-UNTRIED = "training from scratch was not tried"
-"""What is added to a word of `TRANSFER` where that control had no room."""
-
 FATES = {
     "left": "goes on",
     "worse": "dropped: shown to be worse than the best",

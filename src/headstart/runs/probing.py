@@ -178,26 +178,26 @@ def timed_probe(
     RunError : the network's weights have changed since the run was started.
     """
     started = time.perf_counter()
-    before = context.journal.get(f"probe/{backbone.name}")
-    if before is not None and before.detail.get("fingerprint", "") not in ("", backbone.fingerprint("top")):
-        fact = f"{backbone.name} has changed since the run in {context.folder} was started."
-        raise RunError(fact, "Choose another --out for the changed network, or put the old one back.")
+    name, of, fingerprint = backbone.name, len(indices), backbone.fingerprint("top")
+    for key in (f"screen/{name}", f"probe/{name}"):
+        before = context.journal.get(key)
+        if before is not None and before.detail.get("fingerprint", fingerprint) != fingerprint:
+            fact = f"{name} has changed since the run in {context.folder} was started, or this is another processor."
+            raise RunError(fact, "Choose another --out for the changed network, or put the old one back.")
     features = features_of(context, prepared, backbone)
     extracted = time.perf_counter() - started
-    name, of = backbone.name, len(indices)
     indices = head_rows(prepared, features, indices, memory=context.options.memory)
     fewer = f"Heads were fitted to {len(indices):,} of {of:,} images: --memory allows no more."
     screened = screen_cuts(context, prepared, features, indices=indices, title=f"cuts of {name}")
     if context.journal.get(f"screen/{name}") is None:
         _note_probes(context, prepared, name, probes=screened.probes, indices=indices, screening=True)
         winner = best(screened.probes)
-        context.note(
-            _closing(context, prepared, "screened", name, probe=winner, cost={"seconds": time.perf_counter() - started})
-        )
+        took, told = {"seconds": time.perf_counter() - started}, {"fingerprint": fingerprint}
+        context.note(_closing(context, prepared, "screened", name, probe=winner, cost=took, detail=told))
     probed = _compete(context, screened, title=f"heads on {name}")
     if context.journal.get(f"probe/{name}") is None:
         _note_probes(context, prepared, name, probes=probed.competed, indices=indices, screening=False)
-        kept = f"work/probed-{backbone.fingerprint('top')}.safetensors"
+        kept = f"work/probed-{fingerprint}.safetensors"
         write_arrays(context.folder / kept, {"indices": indices.astype("i8"), "predicted": probed.best.predicted})
         seconds = time.perf_counter() - started
         cost = {"seconds": seconds, "extraction_seconds": extracted, "images": features.computed}
@@ -205,7 +205,7 @@ def timed_probe(
             "engine": features.engine,
             "note": " ".join(filter(None, (features.note, fewer if len(indices) < of else ""))),
             "cuts": list(backbone.cuts),
-            "fingerprint": backbone.fingerprint("top"),
+            "fingerprint": fingerprint,
             "predictions": kept,
         }
         context.note(_closing(context, prepared, "probed", name, probe=probed.best, cost=cost, detail=detail))

@@ -86,7 +86,7 @@ def _transfer(run: Run) -> dict[str, Any] | None:
     if word not in wording.TRANSFER:
         return None
     against = [pair for control in wording.CONTROLS if (pair := _against(run, control))]
-    note = f"{wording.UNTRIED[0].upper()}{wording.UNTRIED[1:]}" if run.verdict and untried(run.verdict) else ""
+    note = "Training from scratch was not tried" if run.verdict and untried(run.verdict) else ""
     return {"word": word, "title": wording.TRANSFER[word], "against": against, "note": note}
 
 
