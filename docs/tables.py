@@ -16,8 +16,7 @@ def strategies() -> str:
     lines = ["| `--strategy` | what trains | how | source |", "|---|---|---|---|"]
     for row in TABLE.values():
         name = f"`{row.name}`" + (", `last_2`, `last_3` and so on" if row.blocks else "")
-        moves = "the last block, the last two, three and so on, and the head" if row.blocks else row.moves
-        lines.append(f"| {name} | {moves} | {row.how} | {row.paper} |")
+        lines.append(f"| {name} | {row.moves} | {row.how} | {row.paper} |")
     return "\n".join(lines)
 
 

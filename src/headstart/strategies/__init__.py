@@ -2,8 +2,9 @@
 
 from headstart.strategies.adaptation import ADAPTATIONS, METHOD_FAMILIES, Adaptation, chosen_adaptations
 from headstart.strategies.deep_adaptation import DEEP_ADAPTATIONS, DeepAdaptation
+from headstart.strategies.strategy import Strategy
 from headstart.strategies.surrogates import SURROGATES, SurrogateTask
-from headstart.strategies.table import FAMILIES, TABLE, Strategy, Table, asked_for, chosen, frozen_cut
+from headstart.strategies.table import FAMILIES, TABLE, Table, asked_for, chosen, frozen_cut
 from headstart.strategies.treatments import TREATMENTS, Treatment
 
 __all__ = [
